@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counters: /sys/kernel/debug/virtio_blk/DISK, a line a queue, key=value. They
+ * count up from probe and are documented in Documentation/ABI.
+ */
+#include "virtio_blk.h"
+
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+
+static struct dentry *vblk_debugfs_root;
+
+static int vblk_counters_show(struct seq_file *m, void *v)
+{
+	struct vblk *vblk = m->private;
+	unsigned int i;
+
+	for (i = 0; i < vblk->num_vqs; i++) {
+		struct vblk_queue *q = &vblk->queues[i];
+		unsigned int plain, polled;
+		struct vblk_stats s;
+		bool on;
+
+		spin_lock_irq(&q->lock);
+		s = q->stats;
+		on = q->gov.on;
+		plain = q->inflight[VBLK_PLAIN];
+		polled = q->inflight[VBLK_POLLED];
+		spin_unlock_irq(&q->lock);
+
+		seq_printf(m, "queue=%u plain=%llu polled=%llu reaped_poll=%llu reaped_irq=%llu reaped_guard=%llu reaped_other=%llu ",
+			   i, s.submitted[VBLK_PLAIN], s.submitted[VBLK_POLLED],
+			   s.reaped[VBLK_REAP_POLL], s.reaped[VBLK_REAP_IRQ],
+			   s.reaped[VBLK_REAP_GUARD], s.reaped[VBLK_REAP_OTHER]);
+		seq_printf(m, "kicks=%llu kicks_saved=%llu kicks_core=%llu ring_full=%llu irqs=%llu irqs_idle=%llu ",
+			   s.kicks, s.kicks_saved, s.kicks_core, s.ring_full,
+			   s.irqs, s.irqs_idle);
+		seq_printf(m, "cb_on=%llu cb_off=%llu guard_fired=%llu stalls=%llu sleepers=%llu inflight_plain=%u inflight_polled=%u callbacks=%s\n",
+			   s.cb_on, s.cb_off, s.guard_fired, s.stalls, s.sleepers,
+			   plain, polled, on ? "on" : "off");
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(vblk_counters);
+
+void vblk_debugfs_add(struct vblk *vblk)
+{
+	vblk->debugfs = debugfs_create_file(vblk->disk->disk_name, 0400,
+					    vblk_debugfs_root, vblk,
+					    &vblk_counters_fops);
+}
+
+/* Returns after the last reader has left. */
+void vblk_debugfs_del(struct vblk *vblk)
+{
+	debugfs_remove(vblk->debugfs);
+}
+
+void vblk_debugfs_init(void)
+{
+	vblk_debugfs_root = debugfs_create_dir("virtio_blk", NULL);
+}
+
+void vblk_debugfs_exit(void)
+{
+	debugfs_remove(vblk_debugfs_root);
+}

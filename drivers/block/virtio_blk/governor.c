@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The callback governor: one state machine per virtqueue that owns the question
+ * "does the device interrupt us now?". Nothing else calls virtqueue_enable_cb()
+ * or virtqueue_disable_cb(). It decides; reap.c takes requests off the ring and
+ * completes them.
+ *
+ * Rules, which hold whenever the queue's lock is released:
+ *
+ * G1  Callbacks off and anything in flight: the guard is armed. (Nothing in
+ *     flight does not cancel it: that would reprogram the clock for every
+ *     request. The firing that finds nothing in flight lets it lapse.)
+ * G2  After every drain: no polled request in flight and plain ones left means
+ *     callbacks on. Nothing in flight at all: they stay as they are, so that a
+ *     lone poller never toggles them.
+ * G3  Only the interrupt handler drains with callbacks on. Whoever else finds
+ *     them on turns them off first or leaves the ring alone: a poller that takes
+ *     what an interrupt announced makes that interrupt look spurious, and the
+ *     kernel disables a vector after too many of those.
+ * G4  Requests are taken off the ring and counted under the lock, and completed
+ *     (vblk_finish()) after it is released.
+ *
+ * With callbacks off the pollers are the only ones who guarantee progress, and
+ * a poller can be stopped, frozen, throttled or slow. The guard bounds what that
+ * costs everybody else.
+ *
+ * Virtio rules used: suppression is a hint, so an interrupt may come with
+ * callbacks off; and after turning them on the ring has to be looked at again
+ * (VIRTIO 1.2, 2.7.7 and 2.8.10), which is what the answer of
+ * virtqueue_enable_cb() is about.
+ */
+#include "virtio_blk.h"
+
+#include <linux/ktime.h>
+#include <linux/sched.h>
+
+/* A plain request waits for a poller: two of these bound its wait. */
+#define VBLK_GUARD_SHORT_NS	(500 * NSEC_PER_USEC)
+/* Only polled requests wait: pollers sleep on purpose for up to a few ms. */
+#define VBLK_GUARD_LONG_NS	(5 * NSEC_PER_MSEC)
+
+static bool gov_inflight(const struct vblk_queue *q)
+{
+	return q->inflight[VBLK_PLAIN] || q->inflight[VBLK_POLLED];
+}
+
+static void gov_off(struct vblk_queue *q)
+{
+	virtqueue_disable_cb(q->vq);
+	q->gov.on = false;
+	q->stats.cb_off++;
+}
+
+/* Callbacks on for sure: nothing that the device has used is left in the ring. */
+static void gov_listen(struct vblk_queue *q, enum vblk_reaper who,
+		       struct vblk_done *done)
+{
+	while (!virtqueue_enable_cb(q->vq)) {
+		virtqueue_disable_cb(q->vq);
+		vblk_take_used(q, who, done);
+	}
+}
+
+static void gov_on(struct vblk_queue *q, enum vblk_reaper who,
+		   struct vblk_done *done)
+{
+	/* A dedicated poll queue has no vector; its guard drains instead. */
+	if (q->dedicated || q->gov.on)
+		return;
+	gov_listen(q, who, done);
+	q->gov.on = true;
+	q->stats.cb_on++;
+}
+
+/* G1 */
+static void gov_arm(struct vblk_queue *q)
+{
+	struct vblk_gov *gov = &q->gov;
+	bool brief = q->inflight[VBLK_PLAIN];
+
+	if (gov->on || !gov_inflight(q))
+		return;
+	if (gov->armed && gov->armed_short >= brief)
+		return;
+	gov->armed = true;
+	gov->armed_short = brief;
+	hrtimer_start(&gov->guard,
+		      ns_to_ktime(brief ? VBLK_GUARD_SHORT_NS : VBLK_GUARD_LONG_NS),
+		      HRTIMER_MODE_REL);
+}
+
+/* G2, then G1: the end of whatever drained. */
+static void gov_settle(struct vblk_queue *q, enum vblk_reaper who,
+		       struct vblk_done *done)
+{
+	if (!q->inflight[VBLK_POLLED]) {
+		q->gov.sleeping = false;
+		if (q->inflight[VBLK_PLAIN])
+			gov_on(q, who, done);
+	}
+	gov_arm(q);
+}
+
+/**
+ * vblk_gov_added() - a request was added to the ring
+ * @q: its queue
+ * @kind: its kind
+ * @done: takes what the ring already held, when callbacks had to be turned on
+ *
+ * Context: @q->lock held; before the kick is prepared, so that the device reads
+ * the decision together with the request.
+ */
+void vblk_gov_added(struct vblk_queue *q, enum vblk_kind kind,
+		    struct vblk_done *done)
+{
+	struct vblk_gov *gov = &q->gov;
+
+	q->inflight[kind]++;
+	if (kind == VBLK_POLLED) {
+		if (gov->on && !gov->stalled && !gov->sleeping && !gov->held)
+			gov_off(q);
+	} else if (!q->inflight[VBLK_POLLED]) {
+		gov_on(q, VBLK_REAP_OTHER, done);
+	}
+	gov_arm(q);
+}
+
+/**
+ * vblk_gov_poll() - a poller is here
+ * @q: the queue that it polls
+ * @may_sleep: it may go to sleep when we find nothing
+ * @done: takes what was found
+ *
+ * Context: @q->lock held.
+ */
+void vblk_gov_poll(struct vblk_queue *q, bool may_sleep, struct vblk_done *done)
+{
+	struct vblk_gov *gov = &q->gov;
+
+	gov->poller = true;
+	gov->stalled = false;
+	if (gov->on) {
+		/* An interrupt is promised to somebody, or nobody waits for us. */
+		if (gov->sleeping || gov->held || !q->inflight[VBLK_POLLED])
+			return;
+		gov_off(q);
+	}
+
+	if (!vblk_take_used(q, VBLK_REAP_POLL, done) && may_sleep &&
+	    q->inflight[VBLK_POLLED] && need_resched()) {
+		/* On 5.10 the caller may sleep now, and until an interrupt. */
+		gov->sleeping = true;
+		q->stats.sleepers++;
+		gov_on(q, VBLK_REAP_POLL, done);
+	}
+	gov_settle(q, VBLK_REAP_POLL, done);
+}
+
+/**
+ * vblk_gov_interrupt() - the device called back
+ * @q: the queue
+ * @done: takes what was found
+ *
+ * Shared vectors, INTx and mmio call back with callbacks off, too.
+ *
+ * Context: @q->lock held.
+ */
+void vblk_gov_interrupt(struct vblk_queue *q, struct vblk_done *done)
+{
+	q->stats.irqs++;
+	if (q->gov.on)
+		virtqueue_disable_cb(q->vq);
+	if (!vblk_take_used(q, VBLK_REAP_IRQ, done))
+		q->stats.irqs_idle++;
+	if (q->gov.on)
+		gov_listen(q, VBLK_REAP_IRQ, done);
+	gov_settle(q, VBLK_REAP_IRQ, done);
+}
+
+/* The guard fired; hrtimer context, so not the hard variant (the lock). */
+static enum hrtimer_restart gov_guard(struct hrtimer *timer)
+{
+	struct vblk_queue *q = container_of(timer, struct vblk_queue, gov.guard);
+	struct vblk_gov *gov = &q->gov;
+	struct vblk_done done = VBLK_DONE_INIT(done);
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	gov->armed = false;
+	q->stats.guard_fired++;
+	if (q->vq && !gov->on && gov_inflight(q)) {
+		if (!gov->poller) {
+			gov->stalled = true;
+			q->stats.stalls++;
+			vblk_take_used(q, VBLK_REAP_GUARD, &done);
+			gov_on(q, VBLK_REAP_GUARD, &done);
+		}
+		gov->poller = false;
+		gov_settle(q, VBLK_REAP_GUARD, &done);
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
+
+	vblk_finish(&done, NULL);
+	return HRTIMER_NORESTART;
+}
+
+/**
+ * vblk_gov_hold() - callbacks on, and they stay on
+ * @q: the queue that is going to be waited for
+ *
+ * For waiting that the driver starts (removal): the requests in flight must
+ * come back although nobody may be polling for them.
+ *
+ * Context: process context, @q->lock not held.
+ */
+void vblk_gov_hold(struct vblk_queue *q)
+{
+	struct vblk_done done = VBLK_DONE_INIT(done);
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	q->gov.held = true;
+	if (!q->gov.on) {
+		vblk_take_used(q, VBLK_REAP_OTHER, &done);
+		gov_on(q, VBLK_REAP_OTHER, &done);
+	}
+	gov_settle(q, VBLK_REAP_OTHER, &done);
+	spin_unlock_irqrestore(&q->lock, flags);
+
+	vblk_finish(&done, NULL);
+}
+
+/**
+ * vblk_gov_init() - a queue before its virtqueue exists
+ * @q: the queue; its @dedicated is set
+ *
+ * Virtqueues are born with callbacks on if they have one.
+ */
+void vblk_gov_init(struct vblk_queue *q)
+{
+	q->gov.on = !q->dedicated;
+	hrtimer_setup(&q->gov.guard, gov_guard, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+}

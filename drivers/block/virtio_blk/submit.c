@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From blk-mq to the ring: builds the request that the device sees, adds it
+ * under the queue's lock, and notifies the device after the lock is released.
+ *
+ * The ring can be full before the tags run out, since two contexts share it.
+ * Room is therefore checked before adding: the virtio core would notify the
+ * device, under our lock, if it had to refuse.
+ */
+#include "virtio_blk.h"
+
+#include <linux/virtio_config.h>
+
+/* No device writes this status (VIRTIO 1.2, 5.2.6). */
+#define VBLK_STATUS_UNWRITTEN	0xff
+
+/* Header, status, and what lies between: descriptors without a table. */
+static unsigned int vblk_descs(const struct vblk *vblk, const struct vblk_req *vbr)
+{
+	return vblk->indirect ? 1 : 2 + vbr->table.nents;
+}
+
+void vblk_unmap_data(struct vblk_req *vbr)
+{
+	if (vbr->table.nents)
+		sg_free_table_chained(&vbr->table, VBLK_INLINE_SEGS);
+}
+
+static blk_status_t vblk_map_data(struct request *rq, struct vblk_req *vbr)
+{
+	unsigned int segs = blk_rq_nr_phys_segments(rq);
+
+	vbr->table.nents = 0;
+	if (!segs)
+		return BLK_STS_OK;
+
+	vbr->table.sgl = vbr->sgl;
+	if (sg_alloc_table_chained(&vbr->table, segs, vbr->sgl, VBLK_INLINE_SEGS)) {
+		vbr->table.nents = 0;
+		return BLK_STS_RESOURCE;
+	}
+	vbr->table.nents = blk_rq_map_sg(rq, vbr->table.sgl);
+	return BLK_STS_OK;
+}
+
+/* Fill in everything that the device will read, and preset what it writes. */
+static blk_status_t vblk_prepare(struct vblk *vblk, struct request *rq)
+{
+	struct vblk_req *vbr = blk_mq_rq_to_pdu(rq);
+	u64 sector = 0;
+	u32 type;
+
+	switch (req_op(rq)) {
+	case REQ_OP_READ:
+		type = VIRTIO_BLK_T_IN;
+		sector = blk_rq_pos(rq);
+		break;
+	case REQ_OP_WRITE:
+		type = VIRTIO_BLK_T_OUT;
+		sector = blk_rq_pos(rq);
+		break;
+	case REQ_OP_FLUSH:
+		type = VIRTIO_BLK_T_FLUSH;
+		break;
+	case REQ_OP_DRV_IN:
+		type = VIRTIO_BLK_T_GET_ID;
+		break;
+	default:
+		return BLK_STS_NOTSUPP;
+	}
+
+	vbr->hdr.type = cpu_to_virtio32(vblk->vdev, type);
+	vbr->hdr.ioprio = cpu_to_virtio32(vblk->vdev, req_get_ioprio(rq));
+	vbr->hdr.sector = cpu_to_virtio64(vblk->vdev, sector);
+	vbr->status = VBLK_STATUS_UNWRITTEN;
+	vbr->kind = rq->mq_hctx->type == HCTX_TYPE_POLL ? VBLK_POLLED : VBLK_PLAIN;
+	return vblk_map_data(rq, vbr);
+}
+
+/*
+ * An active deep poller refills every slot that it reaps, so polled requests
+ * leave an eighth of the ring to plain ones, and step back while one of those
+ * still found no room. An empty ring takes anything.
+ */
+static bool vblk_has_room(const struct vblk_queue *q, const struct vblk_req *vbr)
+{
+	unsigned int need = vblk_descs(q->vblk, vbr);
+
+	if (vbr->kind == VBLK_POLLED &&
+	    (q->inflight[VBLK_PLAIN] || q->inflight[VBLK_POLLED])) {
+		if (q->plain_waits)
+			return false;
+		need += q->reserve;
+	}
+	return q->vq->num_free >= need;
+}
+
+/*
+ * No room: the next reaper runs the context again. To return DEV_RESOURCE is to
+ * promise that a request of this very context will complete; where none is in
+ * flight, RESOURCE lets the core try again by itself.
+ */
+static blk_status_t vblk_wait_for_room(struct vblk_queue *q,
+				       const struct vblk_req *vbr,
+				       struct blk_mq_hw_ctx *hctx)
+{
+	q->stats.ring_full++;
+	q->waiting[vbr->kind] = hctx;
+	if (vbr->kind == VBLK_PLAIN)
+		q->plain_waits = true;
+	return q->inflight[vbr->kind] ? BLK_STS_DEV_RESOURCE : BLK_STS_RESOURCE;
+}
+
+/* Put a prepared request into the ring; the queue's lock is held. */
+static blk_status_t vblk_add(struct vblk_queue *q, struct request *rq,
+			     struct vblk_done *done)
+{
+	struct vblk_req *vbr = blk_mq_rq_to_pdu(rq);
+	struct scatterlist hdr, status, *sgs[3];
+	unsigned int out = 0, in = 0;
+	int err;
+
+	if (!q->vq)
+		return BLK_STS_IOERR;
+	if (!vblk_has_room(q, vbr))
+		return vblk_wait_for_room(q, vbr, rq->mq_hctx);
+
+	sg_init_one(&hdr, &vbr->hdr, sizeof(vbr->hdr));
+	sgs[out++] = &hdr;
+	if (vbr->table.nents) {
+		if (rq_data_dir(rq) == WRITE)
+			sgs[out++] = vbr->table.sgl;
+		else
+			sgs[out + in++] = vbr->table.sgl;
+	}
+	sg_init_one(&status, &vbr->status, sizeof(vbr->status));
+	sgs[out + in++] = &status;
+
+	err = virtqueue_add_sgs(q->vq, sgs, out, in, vbr, GFP_ATOMIC);
+	if (unlikely(err)) {
+		/* Only without memory for a table does the core need more room. */
+		if (err == -ENOSPC) {
+			q->stats.kicks_core++;
+			return vblk_wait_for_room(q, vbr, rq->mq_hctx);
+		}
+		return err == -ENOMEM ? BLK_STS_RESOURCE : BLK_STS_IOERR;
+	}
+
+	if (vbr->kind == VBLK_PLAIN)
+		q->plain_waits = false;
+	q->stats.submitted[vbr->kind]++;
+	vblk_gov_added(q, vbr->kind, done);
+	return BLK_STS_OK;
+}
+
+/* Does the device want to be told? The lock is held; the telling is done without. */
+static bool vblk_prepare_kick(struct vblk_queue *q)
+{
+	if (!q->vq)
+		return false;
+	if (virtqueue_kick_prepare(q->vq)) {
+		q->stats.kicks++;
+		return true;
+	}
+	q->stats.kicks_saved++;
+	return false;
+}
+
+/**
+ * vblk_queue_rq() - submit one request (->queue_rq of blk_mq_ops)
+ * @hctx: the context that it was dispatched on
+ * @bd: the request, and whether more will follow before ->commit_rqs
+ *
+ * Return: BLK_STS_OK; BLK_STS_DEV_RESOURCE or BLK_STS_RESOURCE when there is no
+ * room or memory now; another status when the request cannot be done at all.
+ */
+blk_status_t vblk_queue_rq(struct blk_mq_hw_ctx *hctx,
+			   const struct blk_mq_queue_data *bd)
+{
+	struct vblk_queue *q = vblk_hctx_queue(hctx);
+	struct vblk_done done = VBLK_DONE_INIT(done);
+	struct request *rq = bd->rq;
+	unsigned long flags;
+	blk_status_t status;
+	bool kick = false;
+
+	status = vblk_prepare(q->vblk, rq);
+	if (unlikely(status))
+		return status;
+	blk_mq_start_request(rq);
+
+	spin_lock_irqsave(&q->lock, flags);
+	status = vblk_add(q, rq, &done);
+	/* The device must hear of what is in the ring before we wait for room. */
+	if (bd->last || status)
+		kick = vblk_prepare_kick(q);
+	spin_unlock_irqrestore(&q->lock, flags);
+
+	if (kick)
+		virtqueue_notify(q->vq);
+	if (unlikely(status))
+		vblk_unmap_data(blk_mq_rq_to_pdu(rq));
+	vblk_finish(&done, NULL);
+	return status;
+}
+
+/**
+ * vblk_commit_rqs() - no more requests follow for now (->commit_rqs)
+ * @hctx: the context that they were dispatched on
+ */
+void vblk_commit_rqs(struct blk_mq_hw_ctx *hctx)
+{
+	struct vblk_queue *q = vblk_hctx_queue(hctx);
+	unsigned long flags;
+	bool kick;
+
+	spin_lock_irqsave(&q->lock, flags);
+	kick = vblk_prepare_kick(q);
+	spin_unlock_irqrestore(&q->lock, flags);
+
+	if (kick)
+		virtqueue_notify(q->vq);
+}
+
+/* Submit a list of prepared and started requests of one queue with one kick. */
+static void vblk_add_batch(struct vblk_queue *q, struct vblk_req *first)
+{
+	struct vblk_done done = VBLK_DONE_INIT(done);
+	struct vblk_req *vbr, *next, *failed = NULL;
+	unsigned long flags;
+	bool kick;
+
+	spin_lock_irqsave(&q->lock, flags);
+	for (vbr = first; vbr; vbr = next) {
+		next = vbr->next;
+		if (unlikely(vblk_add(q, blk_mq_rq_from_pdu(vbr), &done))) {
+			vbr->next = failed;
+			failed = vbr;
+		}
+	}
+	kick = vblk_prepare_kick(q);
+	spin_unlock_irqrestore(&q->lock, flags);
+
+	if (kick)
+		virtqueue_notify(q->vq);
+	while (failed) {
+		vbr = failed;
+		failed = vbr->next;
+		vblk_unmap_data(vbr);
+		/* One by one, queue_rq says what is wrong with it. */
+		blk_mq_requeue_request(blk_mq_rq_from_pdu(vbr), true);
+	}
+	vblk_finish(&done, NULL);
+}
+
+/**
+ * vblk_queue_rqs() - submit a plugged list (->queue_rqs)
+ * @rqs: requests of this disk in order; what stays there is submitted by the
+ *	core one by one
+ */
+void vblk_queue_rqs(struct rq_list *rqs)
+{
+	struct vblk_req *first = NULL, **last = &first, *vbr;
+	struct vblk_queue *batch = NULL, *q;
+	struct rq_list left = { };
+	struct request *rq;
+
+	while ((rq = rq_list_pop(rqs))) {
+		q = vblk_hctx_queue(rq->mq_hctx);
+		vbr = blk_mq_rq_to_pdu(rq);
+		if (unlikely(vblk_prepare(q->vblk, rq))) {
+			rq_list_add_tail(&left, rq);
+			continue;
+		}
+		blk_mq_start_request(rq);
+
+		if (q != batch && batch) {
+			vblk_add_batch(batch, first);
+			first = NULL;
+			last = &first;
+		}
+		batch = q;
+		vbr->next = NULL;
+		*last = vbr;
+		last = &vbr->next;
+	}
+	if (batch)
+		vblk_add_batch(batch, first);
+	*rqs = left;
+}

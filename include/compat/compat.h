@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Everything that differs between the supported kernels, included in front of
+ * every file of the driver, which is written for the newest kernel. Older ones
+ * get that kernel's API here. What a kernel has is found by compiling
+ * probes/NAME.c, since stable kernels move APIs; a version is a last resort.
+ *
+ * Three operations of block-layer structures changed their type. For each,
+ * COMPAT_DEFINE_X(fn) makes what the kernel wants out of the function, and
+ * COMPAT_X(fn) puts it into the structure; on the newest kernel the first is
+ * empty and the second the function itself.
+ */
+#ifndef VBLK_COMPAT_H
+#define VBLK_COMPAT_H
+
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
+#error "virtio_blk supports kernels from 5.10 on; use this kernel's own driver"
+#endif
+
+#include <linux/blkdev.h>
+#include <linux/blk-mq.h>
+#include <linux/bio.h>
+#include <linux/hrtimer.h>
+#include <linux/interrupt.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+
+#include "compat_config.h"
+
+/* Scheduling and timers */
+
+#ifndef COMPAT_HAS_TASK_IS_RUNNING
+#define task_is_running(task)	(READ_ONCE((task)->state) == TASK_RUNNING)
+#endif
+
+#ifndef COMPAT_HAS_HRTIMER_SETUP
+static inline void hrtimer_setup(struct hrtimer *timer,
+				 enum hrtimer_restart (*fn)(struct hrtimer *),
+				 clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = fn;
+}
+#endif
+
+/* Virtio */
+
+#ifndef COMPAT_HAS_VIRTIO_RESET_DEVICE
+static inline void virtio_reset_device(struct virtio_device *vdev)
+{
+	vdev->config->reset(vdev);
+}
+#endif
+
+#ifndef COMPAT_HAS_VIRTQUEUE_INFO
+struct virtqueue_info {
+	const char *name;
+	vq_callback_t *callback;
+};
+
+static inline int compat_find_vqs(struct virtio_device *vdev, unsigned int n,
+				  struct virtqueue *vqs[],
+				  struct virtqueue_info *info,
+				  struct irq_affinity *affinity)
+{
+	vq_callback_t **callbacks = kcalloc(n, sizeof(*callbacks), GFP_KERNEL);
+	const char **names = kcalloc(n, sizeof(*names), GFP_KERNEL);
+	unsigned int i;
+	int err = -ENOMEM;
+
+	if (callbacks && names) {
+		for (i = 0; i < n; i++) {
+			callbacks[i] = info[i].callback;
+			names[i] = info[i].name;
+		}
+		err = virtio_find_vqs(vdev, n, vqs, callbacks, names, affinity);
+	}
+	kfree(names);
+	kfree(callbacks);
+	return err;
+}
+#define virtio_find_vqs		compat_find_vqs
+#endif
+
+/* Contexts and their maps */
+
+#ifndef COMPAT_HAS_MAP_HW_QUEUES
+#include <linux/blk-mq-virtio.h>
+
+static inline void blk_mq_map_hw_queues(struct blk_mq_queue_map *map,
+					struct device *dev, unsigned int offset)
+{
+	blk_mq_virtio_map_queues(map, dev_to_virtio(dev), offset);
+}
+#endif
+
+#ifdef COMPAT_HAS_MAP_QUEUES_VOID
+#define COMPAT_DEFINE_MAP_QUEUES(fn)
+#define COMPAT_MAP_QUEUES(fn)	(fn)
+#else
+#define COMPAT_DEFINE_MAP_QUEUES(fn)				\
+static int compat_##fn(struct blk_mq_tag_set *set)		\
+{								\
+	fn(set);						\
+	return 0;						\
+}
+#define COMPAT_MAP_QUEUES(fn)	(compat_##fn)
+#endif
+
+#ifdef COMPAT_HAS_SHOULD_MERGE
+#define COMPAT_MQ_F_SHOULD_MERGE	BLK_MQ_F_SHOULD_MERGE
+#else
+#define COMPAT_MQ_F_SHOULD_MERGE	0
+#endif
+
+/* Requests and lists of them */
+
+#ifndef COMPAT_HAS_MAP_SG_RQ
+#define blk_rq_map_sg(rq, sgl)		(blk_rq_map_sg)((rq)->q, rq, sgl)
+#define blk_rq_map_kern(rq, buf, len, gfp)	\
+	(blk_rq_map_kern)((rq)->q, rq, buf, len, gfp)
+#endif
+
+#ifndef COMPAT_HAS_EXECUTE_RQ
+#define blk_execute_rq(rq, at_head)	(blk_execute_rq)((rq)->q, NULL, rq, at_head)
+#endif
+
+#if defined(COMPAT_HAS_QUEUE_RQS) && defined(COMPAT_HAS_RQ_LIST)
+#define COMPAT_DEFINE_QUEUE_RQS(fn)
+#define COMPAT_QUEUE_RQS(fn)	.queue_rqs = (fn),
+#elif defined(COMPAT_HAS_QUEUE_RQS)
+struct rq_list {
+	struct request *head;
+	struct request *tail;
+};
+
+static inline struct request *compat_rq_list_pop(struct rq_list *list)
+{
+	struct request *rq = list->head;
+
+	if (rq)
+		list->head = rq->rq_next;
+	return rq;
+}
+
+static inline void compat_rq_list_add_tail(struct rq_list *list, struct request *rq)
+{
+	rq->rq_next = NULL;
+	if (list->head)
+		list->tail->rq_next = rq;
+	else
+		list->head = rq;
+	list->tail = rq;
+}
+#undef rq_list_pop
+#undef rq_list_add_tail
+#define rq_list_pop		compat_rq_list_pop
+#define rq_list_add_tail	compat_rq_list_add_tail
+
+/* Turn a list around: these kernels plug requests last in, first out. */
+static inline struct request *compat_rq_list_reverse(struct request *rq)
+{
+	struct request *reversed = NULL, *next;
+
+	for (; rq; rq = next) {
+		next = rq->rq_next;
+		rq->rq_next = reversed;
+		reversed = rq;
+	}
+	return reversed;
+}
+
+/* They also leave it to the driver to publish a request under its tag. */
+#define COMPAT_DEFINE_QUEUE_RQS(fn)					\
+static void compat_##fn(struct request **rqs)				\
+{									\
+	struct rq_list list = { compat_rq_list_reverse(*rqs) };		\
+	struct request *rq;						\
+									\
+	for (rq = list.head; rq; rq = rq->rq_next)			\
+		rq->mq_hctx->tags->rqs[rq->tag] = rq;			\
+	fn(&list);							\
+	*rqs = compat_rq_list_reverse(list.head);			\
+}
+#define COMPAT_QUEUE_RQS(fn)	.queue_rqs = (compat_##fn),
+#else
+struct rq_list {
+};
+#define rq_list_pop(list)		((struct request *)NULL)
+#define rq_list_add_tail(list, rq)	((void)(list), (void)(rq))
+#define COMPAT_DEFINE_QUEUE_RQS(fn)
+#define COMPAT_QUEUE_RQS(fn)
+#endif
+
+#ifdef COMPAT_HAS_IO_COMP_BATCH
+#define COMPAT_DEFINE_POLL(fn)
+#define COMPAT_POLL(fn)		(fn)
+#else
+struct io_comp_batch {
+	struct request *req_list;
+};
+#define rq_list_for_each(list, rq)		for ((rq) = *(list); (rq); (rq) = NULL)
+#define blk_mq_add_to_batch(rq, iob, error, fn)	((void)(fn), false)
+#define blk_mq_end_request_batch(iob)		((void)(iob))
+#define COMPAT_DEFINE_POLL(fn)					\
+static int compat_##fn(struct blk_mq_hw_ctx *hctx)		\
+{								\
+	return fn(hctx, NULL);					\
+}
+#define COMPAT_POLL(fn)		(compat_##fn)
+#endif
+
+/*
+ * A bio from its task's cache must not be freed in interrupt context before
+ * 6.3, which nothing but the version tells: let the bios of @rq be freed as any.
+ */
+static inline void compat_uncache_bios(struct request *rq)
+{
+#if defined(COMPAT_HAS_REQ_ALLOC_CACHE) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+	struct bio *bio;
+
+	__rq_for_each_bio(bio, rq)
+		bio->bi_opf &= ~REQ_ALLOC_CACHE;
+#endif
+}
+
+/* Disks */
+
+#ifdef COMPAT_HAS_GETGEO_DISK
+#define COMPAT_DEFINE_GETGEO(fn)
+#define COMPAT_GETGEO(fn)	(fn)
+#else
+#define COMPAT_DEFINE_GETGEO(fn)						\
+static int compat_##fn(struct block_device *bdev, struct hd_geometry *geo)	\
+{										\
+	return fn(bdev->bd_disk, geo);						\
+}
+#define COMPAT_GETGEO(fn)	(compat_##fn)
+#endif
+
+#ifndef COMPAT_HAS_SET_CAPACITY_AND_NOTIFY
+#define set_capacity_and_notify(disk, sectors)	\
+	set_capacity_revalidate_and_notify(disk, sectors, true)
+#endif
+
+#ifndef COMPAT_HAS_ALLOC_DISK_LIMITS
+/* The fields that the driver sets; applied one by one. */
+struct compat_limits {
+	unsigned int features;
+	unsigned int logical_block_size;
+	unsigned int physical_block_size;
+	unsigned int alignment_offset;
+	unsigned int io_min;
+	unsigned int io_opt;
+	unsigned int max_hw_sectors;
+	unsigned int max_segment_size;
+	unsigned short max_segments;
+};
+#define queue_limits		compat_limits
+#define BLK_FEAT_WRITE_CACHE	(1u << 0)
+#define BLK_FEAT_ROTATIONAL	0u	/* what these kernels assume */
+
+static inline void compat_set_limits(struct request_queue *q,
+				     const struct compat_limits *lim)
+{
+	blk_queue_max_hw_sectors(q, lim->max_hw_sectors);
+	blk_queue_max_segments(q, lim->max_segments);
+	blk_queue_max_segment_size(q, lim->max_segment_size);
+	blk_queue_logical_block_size(q, lim->logical_block_size);
+	blk_queue_physical_block_size(q, lim->physical_block_size);
+	blk_queue_alignment_offset(q, lim->alignment_offset);
+	blk_queue_io_min(q, lim->io_min);
+	blk_queue_io_opt(q, lim->io_opt);
+	blk_queue_write_cache(q, lim->features & BLK_FEAT_WRITE_CACHE, false);
+}
+
+static inline struct gendisk *compat_alloc_disk(struct blk_mq_tag_set *set,
+						const struct compat_limits *lim,
+						void *data)
+{
+	struct gendisk *disk;
+#ifdef COMPAT_HAS_ALLOC_DISK
+	disk = blk_mq_alloc_disk(set, data);
+	if (IS_ERR(disk))
+		return disk;
+#else
+	struct request_queue *q = blk_mq_init_queue(set);
+
+	if (IS_ERR(q))
+		return ERR_CAST(q);
+	q->queuedata = data;
+	disk = alloc_disk(0);
+	if (!disk) {
+		blk_cleanup_queue(q);
+		return ERR_PTR(-ENOMEM);
+	}
+	disk->queue = q;
+#endif
+	compat_set_limits(disk->queue, lim);
+	return disk;
+}
+#undef blk_mq_alloc_disk
+#define blk_mq_alloc_disk	compat_alloc_disk
+#endif
+
+#ifndef COMPAT_HAS_ALLOC_DISK
+/* The queue is not the disk's to end. */
+static inline void compat_del_gendisk(struct gendisk *disk)
+{
+	del_gendisk(disk);
+	blk_cleanup_queue(disk->queue);
+}
+#define del_gendisk		compat_del_gendisk
+#endif
+
+#ifndef COMPAT_HAS_ADD_DISK_FAILS
+#define device_add_disk(dev, disk, groups)	\
+	({ (device_add_disk)(dev, disk, groups); 0; })
+#endif
+
+#ifdef COMPAT_HAS_FREE_DISK
+#define COMPAT_DEFINE_FREE_DISK(fn)	\
+static inline void compat_own_disk(struct gendisk *disk) {}
+#define COMPAT_FREE_DISK(fn)		.free_disk = (fn),
+#else
+/* The release of the disk's device is the disk's end here. */
+#define COMPAT_DEFINE_FREE_DISK(fn)				\
+static void compat_release_disk(struct device *dev)		\
+{								\
+	fn(dev_to_disk(dev));					\
+	dev->type->release(dev);				\
+}								\
+								\
+static void compat_own_disk(struct gendisk *disk)		\
+{								\
+	disk_to_dev(disk)->release = compat_release_disk;	\
+}
+#define COMPAT_FREE_DISK(fn)
+#endif
+
+#endif /* VBLK_COMPAT_H */

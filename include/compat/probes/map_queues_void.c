@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// 6.1: ->map_queues() returns nothing.
+#include <linux/blk-mq.h>
+
+static void map(struct blk_mq_tag_set *set)
+{
+}
+
+void probe(struct blk_mq_ops *ops)
+{
+	ops->map_queues = map;
+}
