@@ -242,11 +242,6 @@ static int compat_##fn(struct block_device *bdev, struct hd_geometry *geo)	\
 #define COMPAT_GETGEO(fn)	(compat_##fn)
 #endif
 
-#ifndef COMPAT_HAS_SET_CAPACITY_AND_NOTIFY
-#define set_capacity_and_notify(disk, sectors)	\
-	set_capacity_revalidate_and_notify(disk, sectors, true)
-#endif
-
 #ifndef COMPAT_HAS_ALLOC_DISK_LIMITS
 /* The fields that the driver sets; applied one by one. */
 struct compat_limits {

@@ -13,7 +13,7 @@ log=$output.log
 
 compiles() {
 	"$@" -fsyntax-only -Werror -Wno-error=attributes \
-		-Wno-unused-function -Wno-unused-variable -Wno-unused-but-set-variable \
+		-Wno-unused-function -Wno-unused-variable \
 		-DKBUILD_MODNAME='"probe"' -DKBUILD_BASENAME='"probe"' -DMODULE \
 		-x c "$probe" >>"$log" 2>&1
 }

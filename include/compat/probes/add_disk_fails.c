@@ -2,7 +2,7 @@
 // 5.15: device_add_disk() can fail.
 #include <linux/blkdev.h>
 
-int probe(struct device *dev, struct gendisk *disk)
+static int probe(struct device *dev, struct gendisk *disk)
 {
 	return device_add_disk(dev, disk, NULL);
 }

@@ -2,7 +2,7 @@
 // 6.9: queue limits are an argument of blk_mq_alloc_disk(); 6.11: with features.
 #include <linux/blk-mq.h>
 
-struct gendisk *probe(struct blk_mq_tag_set *set)
+static struct gendisk *probe(struct blk_mq_tag_set *set)
 {
 	struct queue_limits lim = { .features = BLK_FEAT_WRITE_CACHE };
 

@@ -2,7 +2,7 @@
 // No kernel has this: if it compiles, errors go unseen.
 #include <linux/blk-mq.h>
 
-int probe(struct request *rq)
+static int probe(struct request *rq)
 {
 	return rq->compat_no_such_field;
 }

@@ -3,7 +3,7 @@
 #include <linux/blk-mq.h>
 #include <linux/virtio.h>
 
-int probe(struct virtio_device *vdev, struct request *rq)
+static int probe(struct virtio_device *vdev, struct request *rq)
 {
 	return vdev->index + rq->tag;
 }

@@ -2,7 +2,7 @@
 // 5.17: blk_execute_rq(rq, at_head).
 #include <linux/blk-mq.h>
 
-void probe(struct request *rq)
+static void probe(struct request *rq)
 {
 	blk_execute_rq(rq, false);
 }

@@ -2,7 +2,7 @@
 // 5.18: ->free_disk().
 #include <linux/blkdev.h>
 
-void probe(struct block_device_operations *fops)
+static void probe(struct block_device_operations *fops)
 {
 	fops->free_disk = NULL;
 }

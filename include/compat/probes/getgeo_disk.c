@@ -2,7 +2,7 @@
 // 6.18: ->getgeo() takes a disk.
 #include <linux/blkdev.h>
 
-int probe(struct block_device_operations *fops, struct gendisk *disk,
+static int probe(struct block_device_operations *fops, struct gendisk *disk,
 	  struct hd_geometry *geo)
 {
 	return fops->getgeo(disk, geo);

@@ -2,7 +2,7 @@
 // 6.14: blk_mq_map_hw_queues() for any bus.
 #include <linux/blk-mq.h>
 
-void probe(struct blk_mq_queue_map *map, struct device *dev)
+static void probe(struct blk_mq_queue_map *map, struct device *dev)
 {
 	blk_mq_map_hw_queues(map, dev, 0);
 }

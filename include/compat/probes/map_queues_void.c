@@ -6,7 +6,7 @@ static void map(struct blk_mq_tag_set *set)
 {
 }
 
-void probe(struct blk_mq_ops *ops)
+static void probe(struct blk_mq_ops *ops)
 {
 	ops->map_queues = map;
 }

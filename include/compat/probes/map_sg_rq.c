@@ -2,7 +2,7 @@
 // 6.16: blk_rq_map_sg() and blk_rq_map_kern() take no queue.
 #include <linux/blk-mq.h>
 
-int probe(struct request *rq, struct scatterlist *sgl, void *buf)
+static int probe(struct request *rq, struct scatterlist *sgl, void *buf)
 {
 	return blk_rq_map_sg(rq, sgl) + blk_rq_map_kern(rq, buf, 20, GFP_KERNEL);
 }

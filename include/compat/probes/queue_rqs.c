@@ -2,7 +2,7 @@
 // 5.16: ->queue_rqs(), lists of requests linked by rq_next.
 #include <linux/blk-mq.h>
 
-struct request *probe(struct blk_mq_ops *ops, struct request *rq)
+static struct request *probe(struct blk_mq_ops *ops, struct request *rq)
 {
 	ops->queue_rqs = NULL;
 	return rq->rq_next;

@@ -2,7 +2,7 @@
 // 5.19: bios of a per-task cache say so in their operation.
 #include <linux/blk_types.h>
 
-unsigned int probe(void)
+static unsigned int probe(void)
 {
 	return (__force unsigned int)REQ_ALLOC_CACHE;
 }

@@ -3,7 +3,7 @@
 #include <linux/blkdev.h>
 #include <linux/blk-mq.h>
 
-struct request *probe(struct rq_list *list)
+static struct request *probe(struct rq_list *list)
 {
 	return rq_list_pop(list);
 }

@@ -2,7 +2,7 @@
 // Up to 6.13: merging is asked for with a flag.
 #include <linux/blk-mq.h>
 
-int probe(void)
+static int probe(void)
 {
 	return BLK_MQ_F_SHOULD_MERGE;
 }

@@ -2,7 +2,7 @@
 // 5.17: virtio_reset_device().
 #include <linux/virtio.h>
 
-void probe(struct virtio_device *vdev)
+static void probe(struct virtio_device *vdev)
 {
 	virtio_reset_device(vdev);
 }
