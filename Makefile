@@ -10,9 +10,8 @@ module := drivers/block/virtio_blk/virtio_blk.ko
 all: modules
 
 modules:
-	@test -e $(KDIR)/Makefile || { \
-		echo "no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=" >&2; \
-		exit 2; }
+	$(if $(wildcard $(KDIR)/Makefile),,$(error no kernel headers in $(KDIR): \
+		install linux-headers-$(shell uname -r), or set KDIR=))
 	$(MAKE) -C $(KDIR) M=$(here:/=) modules
 
 load:

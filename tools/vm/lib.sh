@@ -79,3 +79,21 @@ hold_sysroot()
 	exec 8<"$1/.recipe"
 	flock -s 8
 }
+
+# in_sysroot SYSROOT DIR COMMAND...: runs it there, with DIR as /src. In a mount
+# namespace of its own: nothing is left mounted, whatever happens. objtool reads
+# /proc, the compiler writes to /tmp.
+in_sysroot()
+{
+	# shellcheck disable=SC2016
+	as_root unshare --mount --propagation private sh -euc '
+		sysroot=$1
+		mount --bind "$2" "$sysroot/src"
+		mount -t proc proc "$sysroot/proc"
+		mount --bind /dev "$sysroot/dev"
+		mount -t tmpfs tmpfs "$sysroot/tmp"
+		shift 2
+		exec chroot "$sysroot" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+			LC_ALL=C HOME=/tmp "$@"
+	' sh "$@"
+}

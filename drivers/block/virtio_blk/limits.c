@@ -22,7 +22,7 @@
  */
 #define VBLK_MAX_IO_OPT		(64u << 20)
 /* The largest physical block that the block layer's 32-bit limits can carry. */
-#define VBLK_MAX_PHYSICAL	(1u << 31)
+#define VBLK_MAX_PHYSICAL	0x80000000u
 
 /**
  * vblk_check_capacity() - is this a size that a disk can have?

@@ -3,7 +3,7 @@
 #include <linux/blkdev.h>
 
 static int probe(struct block_device_operations *fops, struct gendisk *disk,
-	  struct hd_geometry *geo)
+		 struct hd_geometry *geo)
 {
 	return fops->getgeo(disk, geo);
 }

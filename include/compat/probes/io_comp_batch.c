@@ -3,7 +3,7 @@
 #include <linux/blk-mq.h>
 
 static int probe(struct blk_mq_ops *ops, struct blk_mq_hw_ctx *hctx,
-	  struct io_comp_batch *iob)
+		 struct io_comp_batch *iob)
 {
 	return ops->poll(hctx, iob);
 }

@@ -4,7 +4,7 @@
 #include <linux/virtio_config.h>
 
 static int probe(struct virtio_device *vdev, struct virtqueue *vqs[],
-	  struct virtqueue_info *info)
+		 struct virtqueue_info *info)
 {
 	return virtio_find_vqs(vdev, 1, vqs, info, NULL);
 }

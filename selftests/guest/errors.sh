@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The status that the device wrote is what the reader gets, polled or not; and
+# modules that do not belong here are refused. Sector 2048 of vda is bad.
+set -eu
+. /vblk/selftests/guest/lib.sh
+
+bad=$((2048 * 512))
+
+# eio HOW RW OFFSET: does fio see an I/O error there?
+eio()
+{
+	if "$1" --filename=/dev/vda --rw="$2" --bs=4k --offset="$3" --size=4k >/tmp/eio 2>&1; then
+		return 1
+	fi
+	cat /tmp/eio
+	grep -q 'Input/output error' /tmp/eio || fail "another error than EIO"
+}
+
+reported()
+{
+	mark vda
+	eio "$1" "$2" $bad || fail "no error for the bad sector"
+	! eio "$1" "$2" $((bad - 4096)) || fail "an error for the sectors before"
+	! eio "$1" "$2" $((bad + 4096)) || fail "an error for the sectors behind"
+	case $1 in
+	plain) same "$(grown polled)" 0 "polled requests" ;;
+	*) is "$(grown polled)" -ge 3 "polled requests" ;;
+	esac
+	all_accounted vda
+}
+
+# Among others in flight, the one and no other.
+one_of_many()
+{
+	local status=0
+	mark vda
+	"$1" --filename=/dev/vda --rw=read --bs=4k --offset=$((bad - 256 * 4096)) --size=2M \
+		--iodepth=32 --continue_on_error=io >/dev/null 2>&1 || status=$?
+	grep -o 'total_err=[0-9]*\|err= *[0-9]*' /tmp/fio
+	cat /tmp/fio >&2
+	all_accounted vda
+}
+
+check "a plain read of a bad sector" reported plain read
+check "a plain write of a bad sector" reported plain write
+check "a polled read of a bad sector" reported polled read
+check "a polled write of a bad sector" reported polled write
+if on_line 5.10; then
+	check "a synchronous polled read of a bad sector" reported sync_polled read
+fi
+
+# --- Modules --------------------------------------------------------------
+
+loaded_twice()
+{
+	local other
+	for other in ours stock; do
+		refused insmod /modules/$other/virtio_blk.ko >/tmp/insmod
+		grep -q 'File exists' /tmp/insmod || fail "$other: $(cat /tmp/insmod)"
+	done
+	vblk-unload
+	vblk-load stock
+	refused insmod /modules/ours/virtio_blk.ko >/tmp/insmod
+	grep -q 'File exists' /tmp/insmod || fail "$(cat /tmp/insmod)"
+	vblk-unload
+	vblk-load ours
+}
+
+other_kernel()
+{
+	local module
+
+	for module in /vblk/build/modules/*/virtio_blk.ko; do
+		case $(modinfo -F vermagic "$module") in "$(uname -r) "*) continue ;; esac
+		vblk-unload
+		refused insmod "$module" >/tmp/insmod
+		vblk-load ours
+		grep -q 'Invalid module format' /tmp/insmod || fail "$(cat /tmp/insmod)"
+		dmesg | tail -n 20 | grep 'virtio_blk: .*\(version magic\|disagrees about version\)' ||
+			fail "the log does not say why"
+		return 0
+	done
+	skip "no module for another kernel was built"
+}
+
+check "a second virtio_blk is refused" loaded_twice
+check "a module for another kernel is refused" other_kernel
+finish

@@ -1,0 +1,180 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What a disk looks like: names, numbers, serial, size, block sizes and limits,
+# and where that may differ from the stock driver. The disks are those of
+# suites.sh.
+set -eu
+. /vblk/selftests/guest/lib.sh
+
+# Attributes of a disk that differ from the stock driver's, on purpose:
+#  io_poll, io_poll_delay	every disk polls
+#  scheduler, nr_requests	two contexts on one queue: none, not mq-deadline
+#  mq/				the contexts themselves
+deliberate='^[^ ]*/(queue/(io_poll|io_poll_delay|scheduler|nr_requests|iosched/.*)|mq/.*) '
+# Not done yet:
+#  discard, write zeroes, secure erase; cache_type
+missing='^[^ ]*/(queue/(discard_.*|max_discard_segments|write_zeroes_.*)|cache_type) '
+
+# attributes: of all disks, "DISK/PATH VALUE" a line.
+attributes()
+{
+	local disk file
+	for disk in /sys/block/vd*; do
+		(
+			cd "$disk"
+			find . -type f -readable ! -path './power/*' ! -path './trace/*' \
+				! -path './integrity/*' ! -name stat ! -name inflight \
+				! -name uevent ! -name diskseq ! -name 'events*' |
+				sort | while read -r file; do
+				echo "${disk##*/}/${file#./} $(cat "$file" 2>/dev/null || echo -)"
+			done
+			cat uevent
+		)
+	done
+	ls -l /dev/vd* | awk '{ print $5, $6, $NF }'
+}
+
+# One open on purpose: probing may have read them already.
+same_as_stock()
+{
+	attributes | grep -vE "$deliberate|$missing" >/tmp/ours
+	vblk-unload
+	vblk-load stock
+	attributes | grep -vE "$deliberate|$missing" >/tmp/stock
+	vblk-unload
+	vblk-load ours
+	# dev numbers: the major is whatever was free
+	diff /tmp/stock /tmp/ours || fail "ours differ (>) from stock's (<)"
+	is "$(wc -l </tmp/ours)" -ge 200 "attributes compared"
+}
+
+serial()
+{
+	same "$(cat "/sys/block/$1/serial")" "$2" "serial"
+}
+
+minors()
+{
+	local disk n=0 part
+	for disk in vda vdb vdc; do
+		same "$(cut -d: -f2 /sys/block/$disk/dev)" $((16 * n)) "minor of $disk"
+		n=$((n + 1))
+	done
+	for part in $(seq 15); do
+		addpart /dev/vdb "$part" $((part * 2048)) 2048
+		same "$(cut -d: -f2 "/sys/block/vdb/vdb$part/dev")" $((16 + part)) \
+			"minor of vdb$part"
+	done
+	reader /dev/vdb15 20
+	for part in $(seq 15); do
+		delpart /dev/vdb "$part"
+	done
+}
+
+# The table that a disk has is read when it appears.
+partition_table()
+{
+	{
+		head -c 446 /dev/zero
+		# not active, type 83, sectors 2048 to 4095; three empty entries
+		printf '\x00\x00\x00\x00\x83\x00\x00\x00\x00\x08\x00\x00\x00\x08\x00\x00'
+		head -c 48 /dev/zero
+		printf '\x55\xaa'
+	} | dd of=/dev/vda bs=512 oflag=direct status=none
+	vblk-unload
+	vblk-load ours
+	same "$(cat /sys/block/vda/vda1/start /sys/block/vda/vda1/size | xargs)" "2048 2048"
+	[ -b /dev/vda1 ] || fail "no /dev/vda1"
+}
+
+blocks()
+{
+	same "$(cat "/sys/block/$1/queue/$2")" "$3" "$2"
+}
+
+block_sizes()
+{
+	blocks vda logical_block_size 512
+	blocks vde logical_block_size 4096
+	blocks vde physical_block_size 4096
+	refused dd if=/dev/vde of=/dev/null bs=512 count=1 iflag=direct
+	reader /dev/vde 20
+	blocks vdf logical_block_size 512
+	blocks vdf physical_block_size 8192
+	blocks vdf minimum_io_size 16384
+	blocks vdf optimal_io_size 65536
+}
+
+read_only()
+{
+	same "$(cat /sys/block/vdg/ro)" 1 "ro"
+	same "$(cat /sys/block/vda/ro)" 0 "ro"
+	reader /dev/vdg 20
+	refused dd if=/dev/zero of=/dev/vdg bs=4k count=1 oflag=direct
+}
+
+write_cache()
+{
+	blocks vda write_cache "write back"
+	blocks vdc write_cache "write through"
+}
+
+size()
+{
+	[ "$(cat "/sys/block/$1/size")" = "$2" ]
+}
+
+empty()
+{
+	size vdh 0 || fail "vdh is not empty"
+	refused dd if=/dev/vdh of=/tmp/empty bs=4k count=1 iflag=direct >/dev/null ||
+		same "$(stat -c %s /tmp/empty)" 0 "bytes read"
+}
+
+resize()
+{
+	size vda $((64 * 2048)) || fail "not 64 MiB to begin with"
+	qmp block_resize '{"node-name": "disk0", "size": 100663296}'
+	wait_for 10 size vda $((96 * 2048))
+	# to its new end, and not beyond it
+	dd if=/dev/zero of=/dev/vda bs=1M seek=95 count=1 oflag=direct status=none
+	refused dd if=/dev/zero of=/dev/vda bs=1M seek=96 count=1 oflag=direct
+	qmp block_resize '{"node-name": "disk0", "size": 0}'
+	wait_for 10 size vda 0
+	# it may be empty when it appears, too, and grow then
+	vblk-unload
+	vblk-load ours
+	size vda 0 || fail "vda is not empty"
+	qmp block_resize '{"node-name": "disk0", "size": 67108864}'
+	wait_for 10 size vda $((64 * 2048))
+	reader /dev/vda 20
+	poller -n 20 /dev/vda 4
+	all_accounted vda
+	dmesg | grep '\[vda\] capacity changed from 0 to 131072'
+}
+
+# The log names every disk once, with what it is.
+log()
+{
+	local disk
+	for disk in vda vdb vdc vdd vde vdf vdg vdh; do
+		dmesg | grep "virtio_blk virtio[0-9]*: \[$disk\]" || fail "$disk is not in the log"
+	done
+}
+
+check "the log names the disks" log
+check "minors are 16 apart, and there are 15 partitions" minors
+check "a partition table is read" partition_table
+check "serial: of 5" serial vda vblk0
+check "serial: of 19" serial vdb abcdefghijklmnopqrs
+check "serial: of 20, without a terminator" serial vdc abcdefghijklmnopqrst
+check "serial: of 21, which the device cuts" serial vdd abcdefghijklmnopqrst
+check "serial: none" serial vde ""
+check "block sizes and topology" block_sizes
+check "a read-only disk" read_only
+check "write cache" write_cache
+check "a disk of size 0" empty
+check "attributes are the stock driver's" same_as_stock
+check "size changes, to 0 and from it" resize
+finish

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the suites that run in a guest share: the driver's counters, interrupts,
+# and programs that do I/O. To be sourced first; brings ../lib.sh.
+
+# shellcheck source=selftests/lib.sh
+. /vblk/selftests/lib.sh
+export LC_ALL=C
+PATH=/vblk/build/selftests/guest:$PATH
+counters=/sys/kernel/debug/virtio_blk
+
+# counter DISK KEY: the sum over the disk's queues.
+counter()
+{
+	awk -v key="$2" '{
+		for (i = 1; i <= NF; i++)
+			if (index($i, key "=") == 1)
+				sum += substr($i, length(key) + 2)
+	} END { print sum + 0 }' $counters/"$1"
+}
+
+# device DISK: the virtio device, virtioN
+device()
+{
+	basename "$(readlink -f "/sys/block/$1/device")"
+}
+
+# interrupts DISK: that its vectors had, says the kernel. Not with INTx.
+interrupts()
+{
+	awk -v name=" $(device "$1")-req" 'index($0, name) {
+		for (i = 2; $i ~ /^[0-9]+$/; i++)
+			sum += $i
+	} END { print sum + 0 }' /proc/interrupts
+}
+
+# mark DISK, then grown KEY: by how much a counter has grown since; also
+# "interrupts".
+mark()
+{
+	marked=$1
+	marked_interrupts=$(interrupts "$1")
+	cp $counters/"$1" /run/marked
+}
+
+grown()
+{
+	local before
+	if [ "$1" = interrupts ]; then
+		echo $(($(interrupts "$marked") - marked_interrupts))
+		return
+	fi
+	before=$(counters=/run counter marked "$1")
+	echo $(($(counter "$marked" "$1") - before))
+}
+
+# quiet DISK: nothing in flight?
+quiet()
+{
+	[ "$(counter "$1" inflight_plain)" = 0 ] &&
+		[ "$(counter "$1" inflight_polled)" = 0 ]
+}
+
+# all_accounted DISK: what was submitted was taken off the ring, once.
+all_accounted()
+{
+	local in out
+	wait_for 10 quiet "$1"
+	in=$(($(counter "$1" plain) + $(counter "$1" polled)))
+	out=$(($(counter "$1" reaped_poll) + $(counter "$1" reaped_irq) +
+	       $(counter "$1" reaped_guard) + $(counter "$1" reaped_other)))
+	same $out $in "requests taken off the ring"
+	same "$(counter "$1" kicks_core)" 0 "notifications with the lock held"
+}
+
+# state PID LETTERS: is it in one of these states (see ps)?
+state()
+{
+	case $2 in
+	*"$(sed 's/.*) \(.\).*/\1/' "/proc/$1/stat" 2>/dev/null)"*) ;;
+	*) return 1 ;;
+	esac
+}
+
+# value KEY FILE: of a program's key=value
+value()
+{
+	sed -n "s/.*\\b$1=\\([0-9]*\\).*/\\1/p" "$2"
+}
+
+# on_line LINE...: is this guest's kernel one of these lines?
+on_line()
+{
+	case " $* " in *" $VBLK_KERNEL "*) ;; *) return 1 ;; esac
+}
+
+# quiet_fio ARG...: fio, of which nothing is heard but what went wrong.
+quiet_fio()
+{
+	local status=0
+	fio --output=/tmp/fio --direct=1 --thread --verify_state_save=0 "$@" || status=$?
+	[ $status = 0 ] || grep -vE '^ |^Run|^Disk|^$' /tmp/fio || true
+	return $status
+}
+
+# oracle REQUESTS: since mark, so many were polled: by a poller, without
+# interrupts, and without turning callbacks on and off. What an interrupt may
+# still be for: a poller that was not there (a stall), that went to sleep, or a
+# ring's index that wrapped.
+oracle()
+{
+	local excused toggles
+
+	cat $counters/"$marked"
+	same "$(cat "/sys/block/$marked/queue/io_poll")" 1 "io_poll"
+	excused=$(($(grown stalls) + $(grown sleepers)))
+	toggles=$(($(grown cb_on) + $(grown cb_off)))
+	is "$(grown reaped_poll)" -ge $(($1 * 99 / 100)) "requests reaped by pollers"
+	is "$(grown interrupts)" -le $(($1 / 100)) "interrupts"
+	is $toggles -le $((4 + 2 * excused + 2 * $(grown plain))) "callbacks turned on and off"
+	is $excused -le $(($1 / 100)) "stalls and sleepers"
+}
+
+# oracle_fails REQUESTS: the control. The oracle must see what is not polled.
+oracle_fails()
+{
+	if (oracle "$1"); then
+		fail "the oracle took it for polled"
+	fi
+}
+
+# plain ARG..., polled ARG...: fio without and with polling. On 5.10 the kernel
+# also polls for synchronous I/O; sync_polled is that.
+plain()
+{
+	quiet_fio --name=plain --ioengine=io_uring "$@"
+}
+
+# Its requests must fit the disk in one piece: since 6.1 the kernel can neither
+# split what is polled nor tell io_uring so, which then tries for ever.
+polled()
+{
+	quiet_fio --name=polled --ioengine=io_uring --hipri=1 "$@"
+}
+
+sync_polled()
+{
+	quiet_fio --name=sync_polled --ioengine=pvsync2 --hipri=1 "$@"
+}
+
+# plain_and_polled OFFSET ARG...: both at once, the polled one from OFFSET on.
+plain_and_polled()
+{
+	local offset=$1
+	shift
+	quiet_fio --ioengine=io_uring "$@" \
+		--name=plain --offset=0 --name=polled --hipri=1 --offset="$offset"
+}
+
+# qmp COMMAND [ARGUMENTS]: to QEMU, over the port that leads to its monitor (see
+# suites.sh); prints the answer.
+qmp()
+{
+	local port answer
+	port=$(grep -l '^vblk\.qmp$' /sys/class/virtio-ports/*/name)
+	exec 7<>"/dev/$(basename "${port%/name}")"
+	# An error, but the first time.
+	echo '{"execute": "qmp_capabilities"}' >&7
+	echo "{\"execute\": \"$1\"${2:+, \"arguments\": $2}, \"id\": \"guest\"}" >&7
+	while IFS= read -r -t 10 answer <&7; do
+		case $answer in *'"id": "guest"'*) break ;; esac
+	done
+	exec 7>&-
+	echo "$answer"
+	case $answer in *'"return"'*) ;; *) return 1 ;; esac
+}
+
+# flushes DISK: how many vblkN was asked for, says QEMU.
+flushes()
+{
+	qmp query-blockstats | awk -v RS='"device": ""' -v "qdev=/$1/" 'index($0, qdev) {
+		sub(/.*"flush_operations": /, "")
+		print $0 + 0
+	}'
+}

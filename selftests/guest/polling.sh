@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A disk polls with no configuration, and polling is without interrupts and
+# without touching callbacks. One vCPU, one queue.
+set -eu
+. /vblk/selftests/guest/lib.sh
+
+requests=100000
+
+hundred_thousand()
+{
+	local how=$1
+	shift
+	mark vda
+	$how --filename=/dev/vda --rw=randread --bs=4k --number_ios=$requests "$@"
+	oracle $requests
+	all_accounted vda
+}
+
+control_plain()
+{
+	mark vda
+	plain --filename=/dev/vda --rw=randread --bs=4k --number_ios=2000
+	oracle_fails 2000
+}
+
+control_no_twin()
+{
+	vblk-unload
+	vblk-load ours twin=0
+	mark vda
+	same "$(cat /sys/block/vda/queue/io_poll)" 0 "io_poll"
+	# What else would fail the oracle, with io_poll out of the way.
+	polled --filename=/dev/vda --rw=randread --bs=4k --number_ios=2000 || true
+	same "$(grown reaped_poll)" 0 "requests reaped by a poller"
+	oracle_fails 2000
+}
+
+with_twin_again()
+{
+	vblk-unload
+	vblk-load ours
+}
+
+# Callbacks are left alone until somebody polls, stay off while nobody needs
+# them, and come back with the first plain request.
+lazy()
+{
+	reader /dev/vda 10
+	mark vda
+	grep -q callbacks=on $counters/vda || fail "off before anybody polled"
+
+	poller -n 100 /dev/vda 1
+	grep -q callbacks=off $counters/vda || fail "on after polling"
+	same "$(grown cb_off)" $((1 + $(grown stalls))) "turned off"
+
+	mark vda
+	poller -n 100 /dev/vda 1
+	same "$(($(grown cb_off) + $(grown cb_on)))" $((2 * $(grown stalls))) \
+		"turned on and off by the second poller"
+
+	mark vda
+	reader /dev/vda 10
+	grep -q callbacks=on $counters/vda || fail "off after plain reads"
+	same "$(grown cb_on)" 1 "turned on by plain reads"
+	same "$(grown reaped_irq)" 10 "requests reaped by interrupts"
+	all_accounted vda
+}
+
+# Where the kernel lets a synchronous poller sleep, it must be woken: not after
+# the guard's period, but by an interrupt.
+sleepers()
+{
+	local hog
+
+	on_line 5.10 || skip "this kernel polls for no synchronous I/O"
+	mark vda
+	while :; do :; done &
+	hog=$!
+	sync_polled --filename=/dev/vda --rw=randread --bs=4k --time_based --runtime=5 \
+		--max_latency=2s
+	kill $hog
+	cat $counters/vda
+	is "$(grown sleepers)" -ge 10 "sleepers"
+	is "$(grown reaped_irq)" -ge $(($(grown sleepers) / 2)) \
+		"requests reaped by interrupts"
+	is "$(grown reaped_guard)" -le $(($(grown sleepers) / 2)) \
+		"requests that the guard had to reap"
+	all_accounted vda
+}
+
+check "callbacks: lazily off, and on again for plain reads" lazy
+check "io_uring, depth 1: polled without interrupts" hundred_thousand polled
+check "io_uring, depth 32: polled without interrupts" \
+	hundred_thousand polled --iodepth=32 --iodepth_batch_submit=16 --iodepth_batch_complete_min=1
+if on_line 5.10; then
+	check "pvsync2: polled without interrupts" hundred_thousand sync_polled
+fi
+check "a poller that sleeps is woken by an interrupt" sleepers
+check "control: the oracle fails plain reads" control_plain
+check "control: the oracle fails twin=0" control_no_twin
+check "polls again with twin contexts" with_twin_again
+finish

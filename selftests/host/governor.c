@@ -1,0 +1,760 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The callback governor against a model of the device: every row of its table,
+ * then random mixtures of them. After each step rules G1 to G4 are checked, and
+ * at the end of each mixture that everything completes although nobody polls.
+ */
+#include "shim.h"
+#include "../../drivers/block/virtio_blk/virtio_blk.h"
+#include "ktap.h"
+
+#include <string.h>
+
+#include "../../drivers/block/virtio_blk/governor.c"
+#include "../../drivers/block/virtio_blk/reap.c"
+
+#define MAX_REQS	64
+
+_Static_assert(sizeof(struct vblk_req) <= sizeof(((struct request *)0)->pdu),
+	       "make room in the shim");
+
+/* The device's side of the ring */
+static struct {
+	struct virtqueue vq;
+	struct request *used[MAX_REQS];
+	unsigned int num_used;
+	bool enabled;		/* what the driver asked for */
+	bool event_ahead;	/* the next used buffer interrupts */
+	bool irq_pending;
+	unsigned int toggles;
+	/* Buffers that the device uses while callbacks are being turned on. */
+	unsigned int use_on_enable;
+} dev;
+
+static struct request reqs[MAX_REQS];
+static union {
+	struct vblk vblk;
+	char room[sizeof(struct vblk) + sizeof(struct vblk_queue)];
+} disk;
+static struct vblk_queue *q;
+static struct request_queue queue;
+static struct blk_mq_hw_ctx hctx;
+static struct virtio_device vdev;
+struct task_struct test_task;
+bool test_in_interrupt;
+static ktime_t now;
+static unsigned int restarts;
+
+void hrtimer_setup(struct hrtimer *timer,
+		   enum hrtimer_restart (*fn)(struct hrtimer *timer),
+		   int clock, enum hrtimer_mode mode)
+{
+	(void)clock;
+	(void)mode;
+	timer->function = fn;
+}
+
+void hrtimer_start(struct hrtimer *timer, ktime_t delay, enum hrtimer_mode mode)
+{
+	(void)mode;
+	timer->pending = true;
+	timer->expires = now + delay;
+}
+
+void blk_mq_complete_request(struct request *rq)
+{
+	vblk_complete_rq(rq);
+}
+
+/* G4: without the lock, and once */
+void blk_mq_end_request(struct request *rq, blk_status_t status)
+{
+	assert(!q->lock.held);
+	assert(rq->busy);
+	assert(status == BLK_STS_OK);
+	rq->busy = false;
+}
+
+void blk_mq_run_hw_queue(struct blk_mq_hw_ctx *ctx, bool async)
+{
+	assert(ctx == &hctx && async && !q->lock.held);
+	restarts++;
+}
+
+void compat_uncache_bios(struct request *rq)
+{
+	rq->uncached = true;
+}
+
+void vblk_unmap_data(struct vblk_req *vbr)
+{
+	(void)vbr;
+}
+
+static void device_use(struct request *rq)
+{
+	rq->used = true;
+	dev.used[dev.num_used++] = rq;
+	if (dev.event_ahead) {
+		dev.event_ahead = false;
+		dev.irq_pending = true;
+	}
+}
+
+static struct request *oldest_in_device(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_REQS; i++)
+		if (reqs[i].busy && !reqs[i].used)
+			return &reqs[i];
+	return NULL;
+}
+
+static bool device_use_one(void)
+{
+	struct request *rq = oldest_in_device();
+
+	if (rq)
+		device_use(rq);
+	return rq;
+}
+
+/* False: on, but the event index has been passed and no interrupt will come. */
+bool virtqueue_enable_cb(struct virtqueue *vq)
+{
+	assert(vq == &dev.vq && q->lock.held);
+	dev.enabled = true;
+	dev.toggles++;
+	while (dev.use_on_enable && device_use_one())
+		dev.use_on_enable--;
+	dev.event_ahead = !dev.num_used;
+	return dev.event_ahead;
+}
+
+void virtqueue_disable_cb(struct virtqueue *vq)
+{
+	assert(vq == &dev.vq && q->lock.held);
+	dev.enabled = false;
+	dev.event_ahead = false;
+	dev.toggles++;
+}
+
+void *virtqueue_get_buf(struct virtqueue *vq, unsigned int *len)
+{
+	struct request *rq;
+
+	assert(vq == &dev.vq && q->lock.held);
+	/* G3; the handler turns them off while it drains, too. */
+	assert(!dev.enabled);
+	*len = 1;
+	if (!dev.num_used)
+		return NULL;
+	rq = dev.used[0];
+	memmove(dev.used, dev.used + 1, --dev.num_used * sizeof(dev.used[0]));
+	return rq->pdu;
+}
+
+/* G1 and G2, and that the governor's picture is the device's */
+static void check_rules(void)
+{
+	const struct vblk_gov *gov = &q->gov;
+	unsigned int inflight = q->inflight[VBLK_PLAIN] + q->inflight[VBLK_POLLED];
+
+	assert(!q->lock.held);
+	assert(gov->on == dev.enabled);
+	assert(gov->armed == gov->guard.pending);
+	if (!gov->on && inflight) {
+		assert(gov->armed);				/* G1 */
+		if (q->inflight[VBLK_PLAIN])
+			assert(gov->armed_short);
+	}
+	if (!q->inflight[VBLK_POLLED] && q->inflight[VBLK_PLAIN] && !q->dedicated)
+		assert(gov->on);				/* G2 */
+	/* On, and something was used: the interrupt is on its way. */
+	if (gov->on && dev.num_used)
+		assert(dev.irq_pending);
+}
+
+static void start(bool dedicated)
+{
+	memset(&dev, 0, sizeof(dev));
+	memset(reqs, 0, sizeof(reqs));
+	memset(&disk, 0, sizeof(disk));
+	q = &disk.vblk.queues[0];
+	q->vblk = &disk.vblk;
+	q->dedicated = dedicated;
+	q->vq = &dev.vq;
+	disk.vblk.num_vqs = 1;
+	queue.queuedata = &disk.vblk;
+	hctx.queue = &queue;
+	vdev.priv = &disk.vblk;
+	dev.vq.vdev = &vdev;
+	dev.enabled = !dedicated;
+	dev.event_ahead = !dedicated;
+	test_task = (struct task_struct) { .running = true };
+	test_in_interrupt = false;
+	now = 0;
+	restarts = 0;
+	vblk_gov_init(q);
+}
+
+static struct request *submit(enum vblk_kind kind)
+{
+	struct vblk_done done = VBLK_DONE_INIT(done);
+	struct request *rq = reqs;
+	unsigned long flags;
+
+	while (rq->busy)
+		rq++;
+	assert(rq < reqs + MAX_REQS);
+	*rq = (struct request) { .busy = true };
+	*(struct vblk_req *)rq->pdu = (struct vblk_req) {
+		.kind = kind,
+		.next = (void *)-1,	/* as the submitter's list left it */
+	};
+	spin_lock_irqsave(&q->lock, flags);
+	vblk_gov_added(q, kind, &done);
+	spin_unlock_irqrestore(&q->lock, flags);
+	vblk_finish(&done, NULL);
+	check_rules();
+	return rq;
+}
+
+static unsigned int poll(void)
+{
+	unsigned int found = vblk_poll(&hctx, NULL);
+
+	check_rules();
+	return found;
+}
+
+static void interrupt(void)
+{
+	dev.irq_pending = false;
+	test_in_interrupt = true;
+	vblk_interrupt(&dev.vq);
+	test_in_interrupt = false;
+	check_rules();
+}
+
+static void use(struct request *rq)
+{
+	device_use(rq);
+	check_rules();
+}
+
+/* Lets the guard fire when it is due; false if it is not pending. */
+static bool guard(void)
+{
+	struct hrtimer *timer = &q->gov.guard;
+
+	if (!timer->pending)
+		return false;
+	if (now < timer->expires)
+		now = timer->expires;
+	timer->pending = false;
+	test_in_interrupt = true;
+	assert(timer->function(timer) == HRTIMER_NORESTART);
+	test_in_interrupt = false;
+	check_rules();
+	return true;
+}
+
+static void hold(void)
+{
+	vblk_gov_hold(q);
+	check_rules();
+}
+
+static const char *polled_added_turns_off(void)
+{
+	start(false);
+	submit(VBLK_POLLED);
+	check(!dev.enabled);
+	check(q->gov.armed && !q->gov.armed_short);
+	check(q->stats.cb_off == 1);
+	return NULL;
+}
+
+static const char *polled_alone_never_toggles(void)
+{
+	unsigned int i;
+
+	start(false);
+	use(submit(VBLK_POLLED));
+	check(poll() == 1);
+	dev.toggles = 0;
+	for (i = 0; i < 1000; i++) {
+		use(submit(VBLK_POLLED));
+		check(poll() == 1);
+	}
+	check(dev.toggles == 0);
+	check(q->stats.cb_on + q->stats.cb_off == 1);
+	check(q->stats.reaped[VBLK_REAP_POLL] == 1001);
+	return NULL;
+}
+
+static const char *plain_added_turns_on(void)
+{
+	start(false);
+	use(submit(VBLK_POLLED));
+	poll();
+	check(!dev.enabled);
+	submit(VBLK_PLAIN);
+	check(dev.enabled && q->stats.cb_on == 1);
+	return NULL;
+}
+
+static const char *plain_used_while_turning_on_is_drained(void)
+{
+	struct request *rq;
+
+	start(false);
+	use(submit(VBLK_POLLED));
+	poll();
+	dev.use_on_enable = 1;
+	rq = submit(VBLK_PLAIN);
+	check(!rq->busy && dev.enabled);
+	check(q->stats.reaped[VBLK_REAP_OTHER] == 1);
+	return NULL;
+}
+
+static const char *plain_beside_poller_leaves_off(void)
+{
+	start(false);
+	submit(VBLK_POLLED);
+	check(!q->gov.armed_short);
+	submit(VBLK_PLAIN);
+	check(!dev.enabled && q->gov.armed_short);
+	check(q->gov.guard.expires - now <= 500 * NSEC_PER_USEC);
+	return NULL;
+}
+
+static const char *last_polled_hands_back(void)
+{
+	struct request *plain;
+
+	start(false);
+	use(submit(VBLK_POLLED));
+	plain = submit(VBLK_PLAIN);
+	check(!dev.enabled);
+	check(poll() == 1);
+	check(dev.enabled && plain->busy);
+	use(plain);
+	check(dev.irq_pending);
+	interrupt();
+	check(!plain->busy);
+	return NULL;
+}
+
+static const char *hand_back_finds_what_came_meanwhile(void)
+{
+	struct request *plain;
+
+	start(false);
+	use(submit(VBLK_POLLED));
+	plain = submit(VBLK_PLAIN);
+	dev.use_on_enable = 1;
+	check(poll() == 2);
+	check(!plain->busy && dev.enabled);
+	return NULL;
+}
+
+static const char *poll_leaves_plain_to_the_interrupt(void)
+{
+	struct request *rq;
+
+	start(false);
+	rq = submit(VBLK_PLAIN);
+	use(rq);
+	check(poll() == 0 && rq->busy);
+	interrupt();
+	check(!rq->busy);
+	return NULL;
+}
+
+static const char *poll_reaps_plain_while_off(void)
+{
+	struct request *rq;
+
+	start(false);
+	submit(VBLK_POLLED);
+	rq = submit(VBLK_PLAIN);
+	use(rq);
+	check(poll() == 1 && !rq->busy && !dev.enabled);
+	return NULL;
+}
+
+static const char *poll_does_not_wait_for_the_lock(void)
+{
+	start(false);
+	use(submit(VBLK_POLLED));
+	q->lock.held = true;
+	check(vblk_poll(&hctx, NULL) == 0);
+	check(!q->gov.poller);
+	return NULL;
+}
+
+static const char *interrupt_keeps_on(void)
+{
+	struct request *a, *b;
+
+	start(false);
+	a = submit(VBLK_PLAIN);
+	b = submit(VBLK_PLAIN);
+	use(a);
+	dev.use_on_enable = 1;
+	interrupt();
+	check(!a->busy && !b->busy && dev.enabled);
+	check(q->stats.cb_on + q->stats.cb_off == 0);
+	check(q->stats.irqs == 1 && q->stats.irqs_idle == 0);
+	return NULL;
+}
+
+static const char *interrupt_while_off_stays_off(void)
+{
+	struct request *rq;
+
+	start(false);
+	rq = submit(VBLK_POLLED);
+	submit(VBLK_POLLED);
+	use(rq);
+	interrupt();
+	check(!rq->busy && rq->uncached && !dev.enabled);
+	check(q->stats.reaped[VBLK_REAP_IRQ] == 1);
+	interrupt();
+	check(q->stats.irqs_idle == 1);
+	return NULL;
+}
+
+static const char *interrupt_while_off_hands_back(void)
+{
+	struct request *rq;
+
+	start(false);
+	rq = submit(VBLK_POLLED);
+	submit(VBLK_PLAIN);
+	use(rq);
+	interrupt();
+	check(!rq->busy && dev.enabled);
+	return NULL;
+}
+
+static const char *guard_trusts_a_poller(void)
+{
+	start(false);
+	submit(VBLK_POLLED);
+	poll();
+	check(guard());
+	check(!dev.enabled && q->stats.stalls == 0 && q->gov.armed);
+	check(q->stats.guard_fired == 1);
+	return NULL;
+}
+
+static const char *guard_finds_a_stall(void)
+{
+	struct request *used, *waits;
+
+	start(false);
+	used = submit(VBLK_POLLED);
+	waits = submit(VBLK_POLLED);
+	use(used);
+	check(guard());
+	check(!used->busy && used->uncached && waits->busy);
+	check(dev.enabled && q->gov.stalled && q->stats.stalls == 1);
+	check(q->stats.reaped[VBLK_REAP_GUARD] == 1);
+	submit(VBLK_POLLED);
+	check(dev.enabled);	/* stays on while the stall is marked */
+	use(waits);
+	interrupt();
+	check(!waits->busy);
+	return NULL;
+}
+
+static const char *poller_ends_a_stall(void)
+{
+	start(false);
+	submit(VBLK_POLLED);
+	guard();
+	check(q->gov.stalled);
+	poll();
+	check(!q->gov.stalled && !dev.enabled && q->gov.armed);
+	return NULL;
+}
+
+static const char *guard_bounds_a_plain_wait(void)
+{
+	struct request *plain;
+	ktime_t since;
+
+	start(false);
+	submit(VBLK_POLLED);
+	poll();			/* the last sign of the poller */
+	plain = submit(VBLK_PLAIN);
+	since = now;
+	use(plain);
+	while (plain->busy && now - since <= 10 * NSEC_PER_MSEC)
+		check(guard());
+	check(!plain->busy);
+	return NULL;
+}
+
+static const char *guard_lapses(void)
+{
+	start(false);
+	use(submit(VBLK_POLLED));
+	poll();
+	check(q->gov.armed);	/* nothing in flight does not cancel it */
+	check(guard());
+	check(!q->gov.armed && !guard());
+
+	use(submit(VBLK_POLLED));
+	interrupt();
+	check(guard());		/* without a poller, but nothing in flight: no stall */
+	check(!q->gov.armed && q->stats.stalls == 0);
+	return NULL;
+}
+
+static const char *sleeper_gets_an_interrupt(void)
+{
+	struct request *rq;
+
+	start(false);
+	rq = submit(VBLK_POLLED);
+	test_task = (struct task_struct) { .running = false, .need_resched = true };
+	check(poll() == 0);
+	check(dev.enabled && q->gov.sleeping && q->stats.sleepers == 1);
+	test_task.running = true;
+	submit(VBLK_POLLED);
+	check(poll() == 0 && dev.enabled);	/* and it is left to him */
+	use(rq);
+	interrupt();
+	check(!rq->busy && q->gov.sleeping);
+	use(oldest_in_device());
+	interrupt();
+	check(!q->gov.sleeping);		/* nobody polled is in flight */
+	submit(VBLK_POLLED);
+	check(!dev.enabled);
+	return NULL;
+}
+
+static const char *sleeper_finds_what_came_meanwhile(void)
+{
+	start(false);
+	submit(VBLK_POLLED);
+	test_task = (struct task_struct) { .running = false, .need_resched = true };
+	dev.use_on_enable = 1;
+	check(poll() == 1);
+	return NULL;
+}
+
+static const char *sleeper_without_need_resched_spins(void)
+{
+	start(false);
+	submit(VBLK_POLLED);
+	test_task.running = false;
+	check(poll() == 0 && !dev.enabled);
+	return NULL;
+}
+
+static const char *running_poller_is_no_sleeper(void)
+{
+	start(false);
+	submit(VBLK_POLLED);
+	test_task.need_resched = true;
+	check(poll() == 0 && !dev.enabled);
+	return NULL;
+}
+
+static const char *hold_keeps_on(void)
+{
+	struct request *a, *b;
+
+	start(false);
+	a = submit(VBLK_POLLED);
+	b = submit(VBLK_POLLED);
+	use(a);
+	hold();
+	check(dev.enabled && !a->busy && b->busy);
+	submit(VBLK_POLLED);
+	check(dev.enabled);
+	check(poll() == 0 && dev.enabled);
+	use(b);
+	interrupt();
+	check(!b->busy);
+	return NULL;
+}
+
+static const char *dedicated_queue_is_drained_by_the_guard(void)
+{
+	struct request *a, *b;
+
+	start(true);
+	a = submit(VBLK_POLLED);
+	b = submit(VBLK_POLLED);
+	use(a);
+	check(guard() && !a->busy && !dev.enabled);
+	hold();
+	use(b);
+	check(guard() && !b->busy && !dev.enabled);
+	check(!guard() || !guard());
+	check(dev.toggles == 0);
+	return NULL;
+}
+
+static const char *flush_to_follow_is_uncached(void)
+{
+	struct request *rq;
+
+	start(false);
+	rq = submit(VBLK_POLLED);
+	rq->rq_flags = RQF_FLUSH_SEQ;
+	use(rq);
+	poll();
+	check(!rq->busy && rq->uncached);
+	rq = submit(VBLK_POLLED);
+	use(rq);
+	poll();
+	check(!rq->busy && !rq->uncached);
+	return NULL;
+}
+
+static const char *status_unwritten_is_an_error(void)
+{
+	struct vblk_req vbr = { .status = 0xff };
+
+	check(vblk_result(&vbr) == BLK_STS_IOERR);
+	vbr.status = 3;
+	check(vblk_result(&vbr) == BLK_STS_IOERR);
+	vbr.status = VIRTIO_BLK_S_UNSUPP;
+	check(vblk_result(&vbr) == BLK_STS_NOTSUPP);
+	vbr.status = VIRTIO_BLK_S_OK;
+	check(vblk_result(&vbr) == BLK_STS_OK);
+	return NULL;
+}
+
+static const char *waiting_contexts_run_again(void)
+{
+	start(false);
+	q->waiting[VBLK_PLAIN] = &hctx;
+	use(submit(VBLK_POLLED));
+	check(restarts == 0);
+	poll();
+	check(restarts == 1 && !q->waiting[VBLK_PLAIN]);
+	return NULL;
+}
+
+static const char *late_callers_find_no_ring(void)
+{
+	start(false);
+	q->vq = NULL;
+	check(poll() == 0);
+	interrupt();
+	q->inflight[VBLK_POLLED] = 1;
+	q->gov.guard.pending = true;
+	dev.enabled = false;
+	q->gov.on = false;
+	q->gov.guard.function(&q->gov.guard);
+	check(q->stats.stalls == 0);
+	return NULL;
+}
+
+/* Any order of events keeps the rules; then, unpolled, everything completes. */
+static const char *random_mixtures(void)
+{
+	unsigned int seed, step, i, busy;
+	ktime_t since;
+
+	for (seed = 1; seed <= 2000; seed++) {
+		srand(seed);
+		start(seed % 5 == 0);
+		for (step = 0; step < 300; step++) {
+			for (busy = i = 0; i < MAX_REQS; i++)
+				busy += reqs[i].busy;
+			test_task.running = rand() % 4;
+			test_task.need_resched = rand() % 2;
+			dev.use_on_enable = rand() % 4 ? 0 : rand() % 3;
+			switch (rand() % 8) {
+			case 0:
+			case 1:
+				if (busy < MAX_REQS)
+					submit(q->dedicated || rand() % 2 ?
+					       VBLK_POLLED : VBLK_PLAIN);
+				break;
+			case 2:
+			case 3:
+				device_use_one();
+				break;
+			case 4:
+				poll();
+				break;
+			case 5:
+				if (dev.irq_pending || (!q->dedicated && rand() % 8 == 0))
+					interrupt();
+				break;
+			case 6:
+				guard();
+				break;
+			case 7:
+				if (step > 250 && rand() % 16 == 0)
+					hold();
+				break;
+			}
+		}
+
+		dev.use_on_enable = 0;
+		while (device_use_one())
+			;
+		since = now;
+		while (now - since <= 10 * NSEC_PER_MSEC) {
+			for (busy = i = 0; i < MAX_REQS; i++)
+				busy += reqs[i].busy;
+			if (!busy)
+				break;
+			if (dev.irq_pending)
+				interrupt();
+			else
+				check(guard());
+		}
+		check(!busy);
+	}
+	return NULL;
+}
+
+static const struct ktap_test tests[] = {
+	TEST(polled_added_turns_off),
+	TEST(polled_alone_never_toggles),
+	TEST(plain_added_turns_on),
+	TEST(plain_used_while_turning_on_is_drained),
+	TEST(plain_beside_poller_leaves_off),
+	TEST(last_polled_hands_back),
+	TEST(hand_back_finds_what_came_meanwhile),
+	TEST(poll_leaves_plain_to_the_interrupt),
+	TEST(poll_reaps_plain_while_off),
+	TEST(poll_does_not_wait_for_the_lock),
+	TEST(interrupt_keeps_on),
+	TEST(interrupt_while_off_stays_off),
+	TEST(interrupt_while_off_hands_back),
+	TEST(guard_trusts_a_poller),
+	TEST(guard_finds_a_stall),
+	TEST(poller_ends_a_stall),
+	TEST(guard_bounds_a_plain_wait),
+	TEST(guard_lapses),
+	TEST(sleeper_gets_an_interrupt),
+	TEST(sleeper_finds_what_came_meanwhile),
+	TEST(sleeper_without_need_resched_spins),
+	TEST(running_poller_is_no_sleeper),
+	TEST(hold_keeps_on),
+	TEST(dedicated_queue_is_drained_by_the_guard),
+	TEST(flush_to_follow_is_uncached),
+	TEST(status_unwritten_is_an_error),
+	TEST(waiting_contexts_run_again),
+	TEST(late_callers_find_no_ring),
+	TEST(random_mixtures),
+};
+
+int main(void)
+{
+	return ktap_main(tests, sizeof(tests) / sizeof(tests[0]));
+}

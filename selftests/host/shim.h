@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Just enough of the kernel to run the driver's governor and reaper in a host
+ * program. The virtqueue here is a model whose rules are those of the virtio
+ * specification with event index: see virtqueue_enable_cb(). The functions that
+ * take part in a test are in governor.c beside this file.
+ */
+#ifndef VBLK_SHIM_H
+#define VBLK_SHIM_H
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef u8 blk_status_t;
+
+#define BLK_STS_OK		((blk_status_t)0)
+#define BLK_STS_NOTSUPP		((blk_status_t)1)
+#define BLK_STS_IOERR		((blk_status_t)10)
+#define RQF_FLUSH_SEQ		(1u << 4)
+#define ____cacheline_aligned_in_smp
+#define unlikely(x)		(x)
+#define container_of(ptr, type, member)	\
+	((type *)((char *)(ptr) - offsetof(type, member)))
+
+/* Locks: nothing runs at the same time here, so a lock only knows its state. */
+typedef struct {
+	bool held;
+} spinlock_t;
+
+#define spin_lock_irqsave(l, flags)			\
+	do { (flags) = 0; assert(!(l)->held); (l)->held = true; } while (0)
+#define spin_unlock_irqrestore(l, flags)		\
+	do { (void)(flags); assert((l)->held); (l)->held = false; } while (0)
+#define spin_trylock_irqsave(l, flags)			\
+	({ bool got = !(l)->held; (flags) = 0; (l)->held = true; got; })
+
+/* Timers, in the nanoseconds of test_now */
+typedef int64_t ktime_t;
+#define NSEC_PER_USEC		1000LL
+#define NSEC_PER_MSEC		1000000LL
+#define ns_to_ktime(ns)		((ktime_t)(ns))
+enum hrtimer_restart { HRTIMER_NORESTART, HRTIMER_RESTART };
+enum hrtimer_mode { HRTIMER_MODE_REL };
+struct hrtimer {
+	enum hrtimer_restart (*function)(struct hrtimer *timer);
+	bool pending;
+	ktime_t expires;
+};
+void hrtimer_setup(struct hrtimer *timer,
+		   enum hrtimer_restart (*fn)(struct hrtimer *timer),
+		   int clock, enum hrtimer_mode mode);
+void hrtimer_start(struct hrtimer *timer, ktime_t delay, enum hrtimer_mode mode);
+
+/* The task that polls */
+struct task_struct {
+	bool running;
+	bool need_resched;
+};
+extern struct task_struct test_task;
+#define current			(&test_task)
+#define task_is_running(task)	((task)->running)
+#define need_resched()		(test_task.need_resched)
+extern bool test_in_interrupt;
+#define in_interrupt()		(test_in_interrupt)
+
+/* Block layer */
+struct request_queue {
+	void *queuedata;
+};
+struct blk_mq_hw_ctx {
+	struct request_queue *queue;
+	unsigned int queue_num;
+};
+struct blk_mq_queue_data;
+struct blk_mq_tag_set {
+	int unused;
+};
+struct gendisk;
+struct attribute_group;
+struct dentry;
+struct rq_list;
+struct request {
+	unsigned int rq_flags;
+	bool busy;		/* submitted, not completed */
+	bool used;		/* by the device */
+	bool uncached;
+	_Alignas(16) unsigned char pdu[256];
+};
+struct io_comp_batch {
+	struct request *req_list;
+};
+struct work_struct {
+	int unused;
+};
+struct scatterlist {
+	int unused;
+};
+struct sg_table {
+	struct scatterlist *sgl;
+	unsigned int nents;
+};
+#define rq_list_for_each(list, rq)	for ((rq) = *(list); (rq); (rq) = NULL)
+#define blk_mq_add_to_batch(rq, iob, error, fn)	((void)(iob), (void)(fn), false)
+#define blk_mq_end_request_batch(iob)	((void)(iob))
+#define blk_mq_rq_to_pdu(rq)	((void *)(rq)->pdu)
+#define blk_mq_rq_from_pdu(p)	\
+	container_of((unsigned char (*)[256])(p), struct request, pdu)
+void blk_mq_complete_request(struct request *rq);
+void blk_mq_end_request(struct request *rq, blk_status_t status);
+void blk_mq_run_hw_queue(struct blk_mq_hw_ctx *hctx, bool async);
+void compat_uncache_bios(struct request *rq);
+
+/* Virtio */
+struct virtio_device {
+	void *priv;
+};
+struct virtqueue {
+	struct virtio_device *vdev;
+	unsigned int index;
+	unsigned int num_free;
+};
+bool virtqueue_enable_cb(struct virtqueue *vq);
+void virtqueue_disable_cb(struct virtqueue *vq);
+void *virtqueue_get_buf(struct virtqueue *vq, unsigned int *len);
+
+#endif /* VBLK_SHIM_H */

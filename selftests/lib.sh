@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What every suite uses, on the host and in a guest: to report tests, to wait
+# for states. A suite calls "check NAME FUNCTION [ARG...]" for each of its tests
+# and "finish" at its end; selftests/run numbers the tests of all suites.
+
+# What a test printed, for the report should it fail.
+test_log=$(mktemp "${TMPDIR:-/tmp}/vblk-test.XXXXXX")
+tests_run=0
+hung=
+
+# check NAME FUNCTION [ARG...]: one test. FUNCTION runs in a shell of its own
+# with -e: its first failing command, or fail, fails it; skip skips it. What it
+# leaves running is killed. A test has $test_timeout seconds, and after one that
+# hung nothing is tried any more.
+check()
+{
+	local name=$1 status=0 job watchdog
+	shift
+
+	tests_run=$((tests_run + 1))
+	if [ "$hung" ]; then
+		echo "not ok - $name"
+		echo "# not tried after '$hung' hung"
+		return
+	fi
+	echo "  $name" >&2
+	set -m		# a process group for each of the two
+	(
+		set -e
+		"$@"
+	) </dev/null >"$test_log" 2>&1 &
+	job=$!
+	(
+		sleep "${test_timeout:-120}"
+		what_hangs >>"$test_log" 2>&1
+		kill -KILL -- -$job
+	) </dev/null >/dev/null 2>&1 &
+	watchdog=$!
+	set +m
+	wait $job || status=$?
+	kill -KILL -- -$watchdog 2>/dev/null || hung=$name
+	wait $watchdog 2>/dev/null || true
+	kill -KILL -- -$job 2>/dev/null || true
+
+	case $status in
+	0) echo "ok - $name" ;;
+	77) echo "ok - $name # SKIP $(tail -n 1 "$test_log")" ;;
+	*) echo "not ok - $name"
+	   tail -n 40 "$test_log" | sed 's/^/# /' ;;
+	esac
+}
+
+# finish: the suite's plan; without it the runner knows that the suite broke off.
+finish()
+{
+	rm -f "$test_log"
+	echo "1..$tests_run"
+	[ ! "$hung" ] || exit 1
+}
+
+fail()
+{
+	echo "$*"
+	exit 1
+}
+
+skip()
+{
+	echo "$*"
+	exit 77
+}
+
+# what_hangs: the tasks that sleep uninterruptibly, and where.
+what_hangs()
+{
+	local dir
+
+	echo "still running after ${test_timeout:-120} s"
+	for dir in /proc/[0-9]*; do
+		grep -q '^State:.*[DT] (' "$dir/status" 2>/dev/null || continue
+		echo "$(cat "$dir/comm") $(grep '^State' "$dir/status"):"
+		cat "$dir/stack" 2>/dev/null || true
+	done
+}
+
+# is A OP B [WHAT]: a comparison of integers that says what it compared.
+is()
+{
+	test "$1" "$2" "$3" || fail "${4:+$4: }expected $1 $2 $3"
+}
+
+# same GOT EXPECTED [WHAT]
+same()
+{
+	[ "$1" = "$2" ] || fail "${3:+$3: }got '$1', expected '$2'"
+}
+
+# refused COMMAND...: must fail; prints what it said.
+refused()
+{
+	! "$@" 2>&1 || fail "succeeded: $*"
+}
+
+# wait_for SECONDS COMMAND...: until COMMAND is true.
+wait_for()
+{
+	local seconds=$1 end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -le $end ] || fail "after $seconds s still not: $*"
+		sleep 0.01
+	done
+}

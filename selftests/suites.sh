@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The suites, in the order of running: suite TIER NAME LINES [OPTION...]. A
+# suite is selftests/TIER/NAME.sh, or NAME.c. LINES are the kernel lines that it
+# runs on, a boot each ("-": no guest), and OPTIONs those of tools/vm/run.
+#
+# Below $work a run keeps what it needs once; with $qmp_port in --qemu a guest
+# can speak QMP (see guest/lib.sh).
+
+suite static style -
+suite static sparse -
+suite static build -
+
+suite host governor -
+suite host limits -
+suite host input -
+
+both="6.1 5.10"
+
+# One vCPU and one queue: everybody meets everybody.
+suite guest data "$both" --cpus 1 --queues 1 --disk ram:256M --disk ram:16M \
+	--qmp "$work/qmp" --qemu "$qmp_port"
+suite guest polling "$both" --cpus 1 --queues 1 --disk null
+suite guest stalled "$both" --cpus 1 --queues 1 \
+	--disk null --disk null:2000000 --disk null:200000000
+
+# One queue, and pollers and interrupts on different vCPUs.
+suite guest mixed "$both" --cpus 2 --queues 1 \
+	--disk null --disk null:2000000 --disk ram:64M,queue-size=16
+
+# A disk a kind of ring; see rings.sh, which knows them by their place.
+suite guest rings "$both" --cpus 2 --queues 2 \
+	--disk ram:64M \
+	--disk ram:64M,packed=on \
+	--disk ram:64M,event_idx=off \
+	--disk ram:64M,packed=on,event_idx=off \
+	--disk ram:64M,vectors=0 \
+	--disk ram:64M,packed=on,vectors=0 \
+	--disk ram:64M,vectors=0,event_idx=off \
+	--disk ram:64M,vectors=2 \
+	--disk ram:64M,indirect_desc=off \
+	--disk ram:64M,indirect_desc=off,packed=on \
+	--disk ram:64M,queue-size=16 \
+	--disk ram:64M,num-queues=4 \
+	--disk ram:64M,num-queues=1
+
+suite guest identity "$both" --cpus 1 --queues 1 \
+	--disk ram:64M \
+	--disk "ram:64M,serial=abcdefghijklmnopqrs" \
+	--disk "ram:64M,serial=abcdefghijklmnopqrst,write-cache=off" \
+	--disk "ram:64M,serial=abcdefghijklmnopqrstu,seg-max-adjust=off,queue-size=16" \
+	--disk "ram:64M,serial=,logical_block_size=4096,physical_block_size=4096" \
+	--disk "ram:64M,physical_block_size=8192,min_io_size=16384,opt_io_size=65536" \
+	--disk "node:readonly" \
+	--disk "node:empty" \
+	--qmp "$work/qmp" --qemu "$qmp_port
+		-blockdev driver=null-co,node-name=readonly,size=67108864,read-zeroes=on,read-only=on
+		-blockdev driver=null-co,node-name=empty,size=0,read-zeroes=on"
+suite guest params "$both" --cpus 2 --queues 2 --disk null:20000000
+
+# Sector 2048 can be neither read nor written.
+suite guest errors "$both" --cpus 1 --queues 1 --disk node:bad \
+	--qemu "-blockdev driver=blkdebug,node-name=bad,image.driver=null-co,image.size=67108864,image.read-zeroes=on,inject-error.0.event=none,inject-error.0.iotype=read,inject-error.0.sector=2048,inject-error.1.event=none,inject-error.1.iotype=write,inject-error.1.sector=2048"
+suite guest lifecycle "$both" --cpus 2 --queues 2 --disk null --disk null:200000000
