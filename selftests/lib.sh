@@ -16,7 +16,7 @@ hung=
 # hung nothing is tried any more.
 check()
 {
-	local name=$1 status=0 job watchdog
+	local name=$1 status=0 start=$SECONDS job watchdog
 	shift
 
 	tests_run=$((tests_run + 1))
@@ -43,6 +43,7 @@ check()
 	kill -KILL -- -$watchdog 2>/dev/null || hung=$name
 	wait $watchdog 2>/dev/null || true
 	kill -KILL -- -$job 2>/dev/null || true
+	[ $((SECONDS - start)) -lt 5 ] || echo "    $((SECONDS - start)) s" >&2
 
 	case $status in
 	0) echo "ok - $name" ;;

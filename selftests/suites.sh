@@ -7,6 +7,7 @@
 #
 # Below $work a run keeps what it needs once; with $qmp_port in --qemu a guest
 # can speak QMP (see guest/lib.sh).
+# shellcheck disable=SC2154	# both are of selftests/run
 
 suite static style -
 suite static sparse -
@@ -48,7 +49,7 @@ suite guest rings "$both" --cpus 2 --queues 2 \
 suite guest identity "$both" --cpus 1 --queues 1 \
 	--disk ram:64M \
 	--disk "ram:64M,serial=abcdefghijklmnopqrs" \
-	--disk "ram:64M,serial=abcdefghijklmnopqrst,write-cache=off" \
+	--disk "ram:64M,serial=abcdefghijklmnopqrst,write-cache=off,config-wce=off" \
 	--disk "ram:64M,serial=abcdefghijklmnopqrstu,seg-max-adjust=off,queue-size=16" \
 	--disk "ram:64M,serial=,logical_block_size=4096,physical_block_size=4096" \
 	--disk "ram:64M,physical_block_size=8192,min_io_size=16384,opt_io_size=65536" \

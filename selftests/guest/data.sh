@@ -5,6 +5,7 @@
 # one queue, with flushes, and between this driver and the stock one. One vCPU,
 # one queue. vda and vdb are memory of the host.
 set -eu
+# shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
 
 verify="--rw=randwrite --verify=crc32c"

@@ -4,6 +4,7 @@
 # The status that the device wrote is what the reader gets, polled or not; and
 # modules that do not belong here are refused. Sector 2048 of vda is bad.
 set -eu
+# shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
 
 bad=$((2048 * 512))
@@ -31,15 +32,15 @@ reported()
 	all_accounted vda
 }
 
-# Among others in flight, the one and no other.
+# Among others in flight, that one fails and no other.
 one_of_many()
 {
 	local status=0
 	mark vda
-	"$1" --filename=/dev/vda --rw=read --bs=4k --offset=$((bad - 256 * 4096)) --size=2M \
-		--iodepth=32 --continue_on_error=io >/dev/null 2>&1 || status=$?
-	grep -o 'total_err=[0-9]*\|err= *[0-9]*' /tmp/fio
-	cat /tmp/fio >&2
+	poller -n 600 /dev/vda 64 >/tmp/poller || status=$?
+	same $status 3 "the poller's status"
+	same "$(cat /tmp/poller)" "reads=600 errors=1"
+	is "$(grown polled)" -ge 600 "polled requests"
 	all_accounted vda
 }
 
@@ -47,6 +48,7 @@ check "a plain read of a bad sector" reported plain read
 check "a plain write of a bad sector" reported plain write
 check "a polled read of a bad sector" reported polled read
 check "a polled write of a bad sector" reported polled write
+check "a bad sector among 64 polled reads in flight" one_of_many
 if on_line 5.10; then
 	check "a synchronous polled read of a bad sector" reported sync_polled read
 fi

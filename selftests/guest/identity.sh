@@ -5,13 +5,15 @@
 # and where that may differ from the stock driver. The disks are those of
 # suites.sh.
 set -eu
+# shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
 
 # Attributes of a disk that differ from the stock driver's, on purpose:
 #  io_poll, io_poll_delay	every disk polls
 #  scheduler, nr_requests	two contexts on one queue: none, not mq-deadline
 #  mq/				the contexts themselves
-deliberate='^[^ ]*/(queue/(io_poll|io_poll_delay|scheduler|nr_requests|iosched/.*)|mq/.*) '
+#  max_segments of vdd		a chain is never longer than the ring
+deliberate='^[^ ]*/(queue/(io_poll|io_poll_delay|scheduler|nr_requests|iosched/.*)|mq/.*) |^vdd/queue/max_segments '
 # Not done yet:
 #  discard, write zeroes, secure erase; cache_type
 missing='^[^ ]*/(queue/(discard_.*|max_discard_segments|write_zeroes_.*)|cache_type) '
@@ -19,23 +21,19 @@ missing='^[^ ]*/(queue/(discard_.*|max_discard_segments|write_zeroes_.*)|cache_t
 # attributes: of all disks, "DISK/PATH VALUE" a line.
 attributes()
 {
-	local disk file
+	local disk
 	for disk in /sys/block/vd*; do
-		(
-			cd "$disk"
-			find . -type f -readable ! -path './power/*' ! -path './trace/*' \
-				! -path './integrity/*' ! -name stat ! -name inflight \
-				! -name uevent ! -name diskseq ! -name 'events*' |
-				sort | while read -r file; do
-				echo "${disk##*/}/${file#./} $(cat "$file" 2>/dev/null || echo -)"
-			done
-			cat uevent
-		)
+		cd -P "$disk"
+		find . -type f -readable ! -path './power/*' ! -path './trace/*' \
+			! -path './integrity/*' ! -name stat ! -name inflight \
+			! -name uevent ! -name diskseq ! -name 'events*' \
+			-exec grep -sH '' {} + |
+			sed "s|^\./|${disk##*/}/|; s/:/ /" | sort
+		grep -v ^DISKSEQ uevent
 	done
-	ls -l /dev/vd* | awk '{ print $5, $6, $NF }'
+	stat -c '%T %n' /dev/vd*
 }
 
-# One open on purpose: probing may have read them already.
 same_as_stock()
 {
 	attributes | grep -vE "$deliberate|$missing" >/tmp/ours
@@ -44,7 +42,6 @@ same_as_stock()
 	attributes | grep -vE "$deliberate|$missing" >/tmp/stock
 	vblk-unload
 	vblk-load ours
-	# dev numbers: the major is whatever was free
 	diff /tmp/stock /tmp/ours || fail "ours differ (>) from stock's (<)"
 	is "$(wc -l </tmp/ours)" -ge 200 "attributes compared"
 }
@@ -104,6 +101,8 @@ block_sizes()
 	blocks vdf physical_block_size 8192
 	blocks vdf minimum_io_size 16384
 	blocks vdf optimal_io_size 65536
+	# A ring of 16 takes no more, although this device speaks of 126.
+	blocks vdd max_segments 14
 }
 
 read_only()
@@ -128,8 +127,9 @@ size()
 empty()
 {
 	size vdh 0 || fail "vdh is not empty"
-	refused dd if=/dev/vdh of=/tmp/empty bs=4k count=1 iflag=direct >/dev/null ||
-		same "$(stat -c %s /tmp/empty)" 0 "bytes read"
+	dd if=/dev/vdh of=/tmp/empty bs=4k count=1 iflag=direct status=none
+	same "$(stat -c %s /tmp/empty)" 0 "bytes read"
+	refused dd if=/dev/zero of=/dev/vdh bs=4k count=1 oflag=direct
 }
 
 resize()

@@ -17,7 +17,7 @@ counter()
 		for (i = 1; i <= NF; i++)
 			if (index($i, key "=") == 1)
 				sum += substr($i, length(key) + 2)
-	} END { print sum + 0 }' $counters/"$1"
+	} END { print sum + 0 }' "$counters/$1"
 }
 
 # device DISK: the virtio device, virtioN

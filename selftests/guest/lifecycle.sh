@@ -4,6 +4,7 @@
 # Disks come and go, under load and with stopped pollers, and the module with
 # them. vda answers at once, vdb takes 200 ms.
 set -eu
+# shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
 
 driver=/sys/bus/virtio/drivers/virtio_blk

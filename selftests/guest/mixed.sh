@@ -4,6 +4,7 @@
 # Pollers and interrupts on different CPUs, and one queue: what they can do to
 # each other. vda and vdb (2 ms) are null devices, vdc has a ring of 16.
 set -eu
+# shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
 tracing=/sys/kernel/tracing
 

@@ -4,6 +4,7 @@
 # Module parameters: what they do, what is out of range, and what the log says
 # about it. Two vCPUs, and one disk with two queues that takes 20 ms.
 set -eu
+# shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
 
 # reload DRIVER PARAM...: and the log of it, in /tmp/log.

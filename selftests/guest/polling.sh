@@ -4,6 +4,7 @@
 # A disk polls with no configuration, and polling is without interrupts and
 # without touching callbacks. One vCPU, one queue.
 set -eu
+# shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
 
 requests=100000

@@ -4,6 +4,7 @@
 # Verified plain and polled I/O on every kind of ring: callbacks are turned on
 # and off differently in each. Two vCPUs; the disks are those of suites.sh.
 set -eu
+# shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
 
 # Feature bits, as /sys/bus/virtio/devices/*/features counts them.

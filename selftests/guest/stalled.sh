@@ -5,6 +5,7 @@
 # must not wait for them. One vCPU, one queue. vda answers at once, vdb takes
 # 2 ms, vdc 200 ms.
 set -eu
+# shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
 
 # The promise is 20 ms, for a device that takes 2 of them.
@@ -22,8 +23,8 @@ stop_poller()
 # The stopped one goes on and finds its reads done, with the right data.
 continue_poller()
 {
-	kill -CONT $poller
-	wait $poller || fail "the poller failed: $(cat /tmp/poller)"
+	kill -CONT "$poller"
+	wait "$poller" || fail "the poller failed: $(cat /tmp/poller)"
 }
 
 # An overloaded host can delay one read in 200 in any driver. Broken is who

@@ -51,7 +51,7 @@ def compared($what; these; those):
 	 | "\(.iops / $base | times) (\($name))"]
 	| select(length > 0) | "\($what): " + join(", ") + ".";
 
-def sentences: . as $group
+def sentences:
 	| ([.workloads[].rows[] | select(.driver == "ours" and .params == "" and .verdict == "polled")
 	    | .irqs] | max) as $irqs
 	| (compared("Polled with no configuration, against stock's interrupts";
@@ -64,9 +64,12 @@ def sentences: . as $group
 	  ([.workloads[] | short_name as $name | .rows[] | select(.verdict == "control")
 	    | "\(row_name) (\($name))"]
 	   | select(length > 0) | "Asked to poll and took interrupts, as it must be: " + join(", ") + "."),
+	  ([.workloads[].rows[] | select(.low > 0) | .high / .low] | max
+	   | select(. >= 2)
+	   | "The rounds of a row lie up to \(fixed(1))x apart: something else kept this machine busy, and the ratios say little."),
 	  (.workloads[] | short_name as $name | .rows[]
 	   | if .verdict == "NOT POLLED" then
-		"NOT POLLED: \(row_name) (\($name)): \(.objections | join("; "))."
+		"NOT POLLED: \(row_name) (\($name)): \(.objections | join(", "))."
 	     elif .verdict == "CONTROL POLLED" then
 		"CONTROL POLLED: \(row_name) (\($name)) passes the oracle, so the oracle proves nothing."
 	     else empty end);
