@@ -35,14 +35,16 @@ check()
 	(
 		sleep "${test_timeout:-120}"
 		what_hangs >>"$test_log" 2>&1
+		touch "$test_log.hung"
 		kill -KILL -- -$job
 	) </dev/null >/dev/null 2>&1 &
 	watchdog=$!
 	set +m
 	wait $job || status=$?
-	kill -KILL -- -$watchdog 2>/dev/null || hung=$name
+	kill -KILL -- -$watchdog 2>/dev/null || true
 	wait $watchdog 2>/dev/null || true
 	kill -KILL -- -$job 2>/dev/null || true
+	[ ! -e "$test_log.hung" ] || hung=$name
 	[ $((SECONDS - start)) -lt 5 ] || echo "    $((SECONDS - start)) s" >&2
 
 	case $status in
@@ -56,7 +58,7 @@ check()
 # finish: the suite's plan; without it the runner knows that the suite broke off.
 finish()
 {
-	rm -f "$test_log"
+	rm -f "$test_log" "$test_log.hung"
 	echo "1..$tests_run"
 	[ ! "$hung" ] || exit 1
 }
