@@ -52,7 +52,7 @@ def compared($what; these; those):
 	| select(length > 0) | "\($what): " + join(", ") + ".";
 
 def sentences:
-	| ([.workloads[].rows[] | select(.driver == "ours" and .params == "" and .verdict == "polled")
+	([.workloads[].rows[] | select(.driver == "ours" and .params == "" and .verdict == "polled")
 	    | .irqs] | max) as $irqs
 	| (compared("Polled with no configuration, against stock's interrupts";
 		.driver == "ours" and .params == "" and .verdict == "polled"; .is_base)
@@ -66,7 +66,7 @@ def sentences:
 	   | select(length > 0) | "Asked to poll and took interrupts, as it must be: " + join(", ") + "."),
 	  ([.workloads[].rows[] | select(.low > 0) | .high / .low] | max
 	   | select(. >= 2)
-	   | "The rounds of a row lie up to \(fixed(1))x apart: something else kept this machine busy, and the ratios say little."),
+	   | "The rounds of a row lie up to \(fixed(1))x apart: this machine was probably busy with something else, and the ratios say little."),
 	  (.workloads[] | short_name as $name | .rows[]
 	   | if .verdict == "NOT POLLED" then
 		"NOT POLLED: \(row_name) (\($name)): \(.objections | join(", "))."
@@ -74,8 +74,8 @@ def sentences:
 		"CONTROL POLLED: \(row_name) (\($name)) passes the oracle, so the oracle proves nothing."
 	     else empty end);
 
-def group_lines: . as $group
-	| "",
+def group_lines:
+	"",
 	  "== \(.kernel), \(plural(.cpus; "vCPU")), \(plural(.queues; "queue")), scheduler \(.scheduler); " +
 	  "\(.accel), QEMU \(.qemu), \(plural(.host_cores; "host core"))",
 	  "",
