@@ -294,6 +294,7 @@ static inline struct gendisk *compat_alloc_disk(struct blk_mq_tag_set *set,
 		return ERR_PTR(-ENOMEM);
 	}
 	disk->queue = q;
+	disk->flags |= GENHD_FL_EXT_DEVT;	/* more partitions than minors */
 #endif
 	compat_set_limits(disk->queue, lim);
 	return disk;
@@ -318,23 +319,64 @@ static inline void compat_del_gendisk(struct gendisk *disk)
 #endif
 
 #ifdef COMPAT_HAS_FREE_DISK
-#define COMPAT_DEFINE_FREE_DISK(fn)	\
+struct compat_disk_refs {};
+#define COMPAT_DEFINE_FREE_DISK(fn, type, member)	\
 static inline void compat_own_disk(struct gendisk *disk) {}
 #define COMPAT_FREE_DISK(fn)		.free_disk = (fn),
 #else
-/* The release of the disk's device is the disk's end here. */
-#define COMPAT_DEFINE_FREE_DISK(fn)				\
-static void compat_release_disk(struct device *dev)		\
-{								\
-	fn(dev_to_disk(dev));					\
-	dev->type->release(dev);				\
-}								\
-								\
-static void compat_own_disk(struct gendisk *disk)		\
-{								\
-	disk_to_dev(disk)->release = compat_release_disk;	\
+#include <linux/mutex.h>
+
+/*
+ * Counts who has the disk open, and its device, in a @member of @type, which is
+ * the disk's private data. Not the release of the disk itself: that may come
+ * after the module has gone.
+ */
+struct compat_disk_refs {
+	unsigned int count;	/* compat_disk_mutex */
+};
+
+#define COMPAT_DEFINE_FREE_DISK(fn, type, member)				\
+static DEFINE_MUTEX(compat_disk_mutex);						\
+										\
+static void compat_own_disk(struct gendisk *disk)				\
+{										\
+	((type *)disk->private_data)->member.count = 1;				\
+}										\
+										\
+static void compat_disown_disk(struct gendisk *disk)				\
+{										\
+	type *owner = disk->private_data;					\
+										\
+	mutex_lock(&compat_disk_mutex);						\
+	if (!--owner->member.count) {						\
+		fn(disk);							\
+		disk->private_data = NULL;					\
+	}									\
+	mutex_unlock(&compat_disk_mutex);					\
+}										\
+										\
+static int compat_open(struct block_device *bdev, fmode_t mode)			\
+{										\
+	type *owner;								\
+	int err = -ENXIO;							\
+										\
+	mutex_lock(&compat_disk_mutex);						\
+	owner = bdev->bd_disk->private_data;					\
+	if (owner) {								\
+		owner->member.count++;						\
+		err = 0;							\
+	}									\
+	mutex_unlock(&compat_disk_mutex);					\
+	return err;								\
+}										\
+										\
+static void compat_release(struct gendisk *disk, fmode_t mode)			\
+{										\
+	compat_disown_disk(disk);						\
 }
-#define COMPAT_FREE_DISK(fn)
+#define COMPAT_FREE_DISK(fn)		.open = compat_open, .release = compat_release,
+#define put_disk(disk)			\
+	do { compat_disown_disk(disk); (put_disk)(disk); } while (0)
 #endif
 
 #endif /* VBLK_COMPAT_H */

@@ -86,6 +86,9 @@ struct blk_mq_tag_set {
 };
 struct gendisk;
 struct attribute_group;
+struct compat_disk_refs {
+	int unused;
+};
 struct dentry;
 struct rq_list;
 struct request {

@@ -167,7 +167,7 @@ static void vblk_free_disk(struct gendisk *disk)
 		vblk_free(disk->private_data);
 }
 
-COMPAT_DEFINE_FREE_DISK(vblk_free_disk)
+COMPAT_DEFINE_FREE_DISK(vblk_free_disk, struct vblk, refs)
 
 static const struct block_device_operations vblk_fops = {
 	.owner		= THIS_MODULE,

@@ -144,6 +144,7 @@ struct vblk_queue {
 struct vblk {
 	struct virtio_device *vdev;	/* not after removal */
 	struct gendisk *disk;
+	struct compat_disk_refs refs;
 	struct blk_mq_tag_set set;
 	struct work_struct config_work;
 	struct dentry *debugfs;
