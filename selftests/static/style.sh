@@ -14,11 +14,11 @@ ignored=FILE_PATH_CHANGES
 # ... to compat, which has to ask for versions, and to make functions and
 # initializers with macros, tightly packed ...
 ignored_in_compat=$ignored,LINUX_VERSION_CODE,CONSTANT_COMPARISON,COMPLEX_MACRO
-ignored_in_compat+=,MACRO_ARG_REUSE,MACRO_ARG_PRECEDENCE,LINE_SPACING,BIT_MACRO,CONST_STRUCT
+ignored_in_compat+=,MACRO_WITH_FLOW_CONTROL,MACRO_ARG_REUSE,MACRO_ARG_PRECEDENCE,LINE_SPACING,BIT_MACRO,CONST_STRUCT
 # ... and to programs of user space, which lack the kernel's macros.
 ignored_in_programs=$ignored_in_compat,ARRAY_SIZE,PREFER_DEFINED_ATTRIBUTE_MACRO
 ignored_in_programs+=,AVOID_EXTERNS,NEW_TYPEDEFS,CAMELCASE,STATIC_CONST_CHAR_ARRAY,SPLIT_STRING
-ignored_in_programs+=,VOLATILE,EMBEDDED_FUNCTION_NAME,MACRO_WITH_FLOW_CONTROL,PREFER_KERNEL_TYPES
+ignored_in_programs+=,VOLATILE,EMBEDDED_FUNCTION_NAME,PREFER_KERNEL_TYPES
 
 # Files of the project, whether git knows them yet or not.
 files()
