@@ -27,6 +27,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
+#include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 
 #include "compat_config.h"
@@ -86,7 +87,57 @@ static inline int compat_find_vqs(struct virtio_device *vdev, unsigned int n,
 #define virtio_find_vqs		compat_find_vqs
 #endif
 
+#ifdef COMPAT_HAS_RESET_OPS
+#define COMPAT_RESET_OPS(prepare, done)	\
+	.reset_prepare = (prepare), .reset_done = (done),
+#else
+#define COMPAT_RESET_OPS(prepare, done)
+#endif
+
+/* Config space as far as VIRTIO 1.3 has it; these kernels know a part. */
+#ifndef VIRTIO_BLK_F_ZONED
+#ifndef VIRTIO_BLK_F_SECURE_ERASE
+#define VIRTIO_BLK_F_SECURE_ERASE	16
+#define VIRTIO_BLK_T_SECURE_ERASE	14
+#endif
+struct compat_blk_config {
+	__virtio64 capacity;
+	__virtio32 size_max;
+	__virtio32 seg_max;
+	struct {
+		__virtio16 cylinders;
+		u8 heads;
+		u8 sectors;
+	} geometry;
+	__virtio32 blk_size;
+	u8 physical_block_exp;
+	u8 alignment_offset;
+	__virtio16 min_io_size;
+	__virtio32 opt_io_size;
+	u8 wce;
+	u8 unused0;
+	__virtio16 num_queues;
+	__virtio32 max_discard_sectors;
+	__virtio32 max_discard_seg;
+	__virtio32 discard_sector_alignment;
+	__virtio32 max_write_zeroes_sectors;
+	__virtio32 max_write_zeroes_seg;
+	u8 write_zeroes_may_unmap;
+	u8 unused1[3];
+	__virtio32 max_secure_erase_sectors;
+	__virtio32 max_secure_erase_seg;
+	__virtio32 secure_erase_sector_alignment;
+} __packed;
+#define virtio_blk_config	compat_blk_config
+#endif
+
 /* Contexts and their maps */
+
+#ifndef COMPAT_HAS_FREEZE_MEMFLAGS
+#define blk_mq_freeze_queue(q)		({ (blk_mq_freeze_queue)(q); 0u; })
+#define blk_mq_unfreeze_queue(q, flags)	\
+	do { (void)(flags); (blk_mq_unfreeze_queue)(q); } while (0)
+#endif
 
 #ifndef COMPAT_HAS_MAP_HW_QUEUES
 #include <linux/blk-mq-virtio.h>
@@ -253,7 +304,12 @@ struct compat_limits {
 	unsigned int io_opt;
 	unsigned int max_hw_sectors;
 	unsigned int max_segment_size;
+	unsigned int max_hw_discard_sectors;
+	unsigned int max_write_zeroes_sectors;
+	unsigned int max_secure_erase_sectors;
+	unsigned int discard_granularity;
 	unsigned short max_segments;
+	unsigned short max_discard_segments;
 };
 #define queue_limits		compat_limits
 #define BLK_FEAT_WRITE_CACHE	(1u << 0)
@@ -271,6 +327,38 @@ static inline void compat_set_limits(struct request_queue *q,
 	blk_queue_io_min(q, lim->io_min);
 	blk_queue_io_opt(q, lim->io_opt);
 	blk_queue_write_cache(q, lim->features & BLK_FEAT_WRITE_CACHE, false);
+	blk_queue_max_write_zeroes_sectors(q, lim->max_write_zeroes_sectors);
+	if (lim->max_hw_discard_sectors) {
+		blk_queue_max_discard_sectors(q, lim->max_hw_discard_sectors);
+		blk_queue_max_discard_segments(q, lim->max_discard_segments);
+#ifdef QUEUE_FLAG_DISCARD
+		blk_queue_flag_set(QUEUE_FLAG_DISCARD, q);
+#endif
+	}
+	if (lim->discard_granularity)
+		q->limits.discard_granularity = lim->discard_granularity;
+#ifdef COMPAT_HAS_SECURE_ERASE
+	blk_queue_max_secure_erase_sectors(q, lim->max_secure_erase_sectors);
+#endif
+}
+
+/* Of limits that can change, the driver changes the write cache. */
+static inline struct compat_limits queue_limits_start_update(struct request_queue *q)
+{
+	return (struct compat_limits) {
+		.features = test_bit(QUEUE_FLAG_WC, &q->queue_flags) ?
+			    BLK_FEAT_WRITE_CACHE : 0,
+	};
+}
+
+static inline int queue_limits_commit_update_frozen(struct request_queue *q,
+						    struct compat_limits *lim)
+{
+	unsigned int memflags = blk_mq_freeze_queue(q);
+
+	blk_queue_write_cache(q, lim->features & BLK_FEAT_WRITE_CACHE, false);
+	blk_mq_unfreeze_queue(q, memflags);
+	return 0;
 }
 
 static inline struct gendisk *compat_alloc_disk(struct blk_mq_tag_set *set,
@@ -301,6 +389,47 @@ static inline struct gendisk *compat_alloc_disk(struct blk_mq_tag_set *set,
 }
 #undef blk_mq_alloc_disk
 #define blk_mq_alloc_disk	compat_alloc_disk
+#endif
+
+/* Zoned virtio disks: where both the stock driver and the block layer have them. */
+#if defined(VIRTIO_BLK_F_ZONED) && IS_ENABLED(CONFIG_BLK_DEV_ZONED) && \
+	defined(COMPAT_HAS_ALLOC_DISK_LIMITS)
+#define COMPAT_ZONED	1
+#else
+#define COMPAT_ZONED	0
+#endif
+
+#if !COMPAT_ZONED
+#define COMPAT_DEFINE_REPORT_ZONES(fn)
+#define COMPAT_REPORT_ZONES(fn)
+#elif defined(COMPAT_HAS_REPORT_ZONES_ARGS)
+#define COMPAT_DEFINE_REPORT_ZONES(fn)
+#define COMPAT_REPORT_ZONES(fn)		.report_zones = (fn),
+#else
+struct blk_report_zones_args {
+	report_zones_cb cb;
+	void *data;
+};
+
+static inline int disk_report_zone(struct gendisk *disk, struct blk_zone *zone,
+				   unsigned int idx,
+				   struct blk_report_zones_args *args)
+{
+	return args->cb(zone, idx, args->data);
+}
+#define COMPAT_DEFINE_REPORT_ZONES(fn)						\
+static int compat_##fn(struct gendisk *disk, sector_t sector,			\
+		       unsigned int nr_zones, report_zones_cb cb, void *data)	\
+{										\
+	struct blk_report_zones_args args = { .cb = cb, .data = data };		\
+										\
+	return fn(disk, sector, nr_zones, &args);				\
+}
+#define COMPAT_REPORT_ZONES(fn)		.report_zones = (compat_##fn),
+#endif
+
+#ifndef COMPAT_HAS_HW_ZONE_APPEND
+#define max_hw_zone_append_sectors	max_zone_append_sectors
 #endif
 
 #ifndef COMPAT_HAS_ALLOC_DISK

@@ -197,6 +197,9 @@ static void start(bool dedicated)
 	now = 0;
 	restarts = 0;
 	vblk_gov_init(q);
+	q->lock.held = true;
+	vblk_gov_start(q);
+	q->lock.held = false;
 }
 
 static struct request *submit(enum vblk_kind kind)
@@ -622,14 +625,14 @@ static const char *flush_to_follow_is_uncached(void)
 
 static const char *status_unwritten_is_an_error(void)
 {
-	struct vblk_req vbr = { .status = 0xff };
+	struct vblk_req vbr = { .tail.status = 0xff };
 
 	check(vblk_result(&vbr) == BLK_STS_IOERR);
-	vbr.status = 3;
+	vbr.tail.status = 3;
 	check(vblk_result(&vbr) == BLK_STS_IOERR);
-	vbr.status = VIRTIO_BLK_S_UNSUPP;
+	vbr.tail.status = VIRTIO_BLK_S_UNSUPP;
 	check(vblk_result(&vbr) == BLK_STS_NOTSUPP);
-	vbr.status = VIRTIO_BLK_S_OK;
+	vbr.tail.status = VIRTIO_BLK_S_OK;
 	check(vblk_result(&vbr) == BLK_STS_OK);
 	return NULL;
 }

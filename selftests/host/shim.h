@@ -20,6 +20,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef uint64_t sector_t;
 typedef u8 blk_status_t;
 
 #define BLK_STS_OK		((blk_status_t)0)
@@ -27,6 +28,8 @@ typedef u8 blk_status_t;
 #define BLK_STS_IOERR		((blk_status_t)10)
 #define RQF_FLUSH_SEQ		(1u << 4)
 #define ____cacheline_aligned_in_smp
+#define __packed		__attribute__((packed))
+#define COMPAT_ZONED		0
 #define unlikely(x)		(x)
 #define container_of(ptr, type, member)	\
 	((type *)((char *)(ptr) - offsetof(type, member)))
@@ -91,6 +94,9 @@ struct compat_disk_refs {
 };
 struct dentry;
 struct rq_list;
+struct blk_mq_ops;
+struct queue_limits;
+struct blk_report_zones_args;
 struct request {
 	unsigned int rq_flags;
 	bool busy;		/* submitted, not completed */
@@ -114,6 +120,9 @@ struct sg_table {
 #define rq_list_for_each(list, rq)	for ((rq) = *(list); (rq); (rq) = NULL)
 #define blk_mq_add_to_batch(rq, iob, error, fn)	((void)(iob), (void)(fn), false)
 #define blk_mq_end_request_batch(iob)	((void)(iob))
+#define trace_vblk_reap(q, rq, who)	((void)(rq))
+#define trace_vblk_callbacks(q, on, why)	((void)(why))
+#define trace_vblk_stall(q)		((void)(q))
 #define blk_mq_rq_to_pdu(rq)	((void *)(rq)->pdu)
 #define blk_mq_rq_from_pdu(p)	\
 	container_of((unsigned char (*)[256])(p), struct request, pdu)

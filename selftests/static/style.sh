@@ -15,6 +15,8 @@ ignored=FILE_PATH_CHANGES
 # initializers with macros, tightly packed ...
 ignored_in_compat=$ignored,LINUX_VERSION_CODE,CONSTANT_COMPARISON,COMPLEX_MACRO
 ignored_in_compat+=,MACRO_WITH_FLOW_CONTROL,MACRO_ARG_REUSE,MACRO_ARG_PRECEDENCE,LINE_SPACING,BIT_MACRO,CONST_STRUCT
+# ... to trace events, which have a style of their own ...
+ignored_in_trace=$ignored,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,COMPLEX_MACRO
 # ... and to programs of user space, which lack the kernel's macros.
 ignored_in_programs=$ignored_in_compat,ARRAY_SIZE,PREFER_DEFINED_ATTRIBUTE_MACRO
 ignored_in_programs+=,AVOID_EXTERNS,NEW_TYPEDEFS,CAMELCASE,STATIC_CONST_CHAR_ARRAY,SPLIT_STRING
@@ -137,7 +139,8 @@ licences()
 
 tools/deps static
 check "the driver is clean under checkpatch" c_style drivers "$ignored"
-check "compat is clean under checkpatch" c_style include "$ignored_in_compat"
+check "compat is clean under checkpatch" c_style include/compat "$ignored_in_compat"
+check "tracepoints are clean under checkpatch" c_style include/trace "$ignored_in_trace"
 for folder in tools selftests; do
 	check "$folder are clean under checkpatch" c_style $folder "$ignored_in_programs"
 done

@@ -10,6 +10,14 @@
 
 static struct dentry *vblk_debugfs_root;
 
+/* The contexts that a queue serves; a kdump kernel may give none that poll. */
+static const char *vblk_polls(const struct vblk_queue *q)
+{
+	if (q->vblk->set.nr_maps <= HCTX_TYPE_POLL)
+		return "no";
+	return q->dedicated ? "dedicated" : q->vblk->twin ? "twin" : "no";
+}
+
 static int vblk_counters_show(struct seq_file *m, void *v)
 {
 	struct vblk *vblk = m->private;
@@ -35,9 +43,9 @@ static int vblk_counters_show(struct seq_file *m, void *v)
 		seq_printf(m, "kicks=%llu kicks_saved=%llu kicks_core=%llu ring_full=%llu irqs=%llu irqs_idle=%llu ",
 			   s.kicks, s.kicks_saved, s.kicks_core, s.ring_full,
 			   s.irqs, s.irqs_idle);
-		seq_printf(m, "cb_on=%llu cb_off=%llu guard_fired=%llu stalls=%llu sleepers=%llu inflight_plain=%u inflight_polled=%u callbacks=%s\n",
+		seq_printf(m, "cb_on=%llu cb_off=%llu guard_fired=%llu stalls=%llu sleepers=%llu inflight_plain=%u inflight_polled=%u callbacks=%s polls=%s\n",
 			   s.cb_on, s.cb_off, s.guard_fired, s.stalls, s.sleepers,
-			   plain, polled, on ? "on" : "off");
+			   plain, polled, on ? "on" : "off", vblk_polls(q));
 	}
 	return 0;
 }

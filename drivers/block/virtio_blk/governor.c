@@ -33,6 +33,7 @@
 
 #include <linux/ktime.h>
 #include <linux/sched.h>
+#include <trace/events/virtio_blk.h>
 
 /* A plain request waits for a poller: two of these bound its wait. */
 #define VBLK_GUARD_SHORT_NS	(500 * NSEC_PER_USEC)
@@ -44,11 +45,12 @@ static bool gov_inflight(const struct vblk_queue *q)
 	return q->inflight[VBLK_PLAIN] || q->inflight[VBLK_POLLED];
 }
 
-static void gov_off(struct vblk_queue *q)
+static void gov_off(struct vblk_queue *q, enum vblk_cb_reason why)
 {
 	virtqueue_disable_cb(q->vq);
 	q->gov.on = false;
 	q->stats.cb_off++;
+	trace_vblk_callbacks(q, false, why);
 }
 
 /* Callbacks on for sure: nothing that the device has used is left in the ring. */
@@ -61,8 +63,8 @@ static void gov_listen(struct vblk_queue *q, enum vblk_reaper who,
 	}
 }
 
-static void gov_on(struct vblk_queue *q, enum vblk_reaper who,
-		   struct vblk_done *done)
+static void gov_on(struct vblk_queue *q, enum vblk_cb_reason why,
+		   enum vblk_reaper who, struct vblk_done *done)
 {
 	/* A dedicated poll queue has no vector; its guard drains instead. */
 	if (q->dedicated || q->gov.on)
@@ -70,6 +72,7 @@ static void gov_on(struct vblk_queue *q, enum vblk_reaper who,
 	gov_listen(q, who, done);
 	q->gov.on = true;
 	q->stats.cb_on++;
+	trace_vblk_callbacks(q, true, why);
 }
 
 /* G1 */
@@ -96,7 +99,7 @@ static void gov_settle(struct vblk_queue *q, enum vblk_reaper who,
 	if (!q->inflight[VBLK_POLLED]) {
 		q->gov.sleeping = false;
 		if (q->inflight[VBLK_PLAIN])
-			gov_on(q, who, done);
+			gov_on(q, VBLK_CB_DRAINED, who, done);
 	}
 	gov_arm(q);
 }
@@ -118,9 +121,9 @@ void vblk_gov_added(struct vblk_queue *q, enum vblk_kind kind,
 	q->inflight[kind]++;
 	if (kind == VBLK_POLLED) {
 		if (gov->on && !gov->stalled && !gov->sleeping && !gov->held)
-			gov_off(q);
+			gov_off(q, VBLK_CB_POLLED);
 	} else if (!q->inflight[VBLK_POLLED]) {
-		gov_on(q, VBLK_REAP_OTHER, done);
+		gov_on(q, VBLK_CB_PLAIN, VBLK_REAP_OTHER, done);
 	}
 	gov_arm(q);
 }
@@ -143,7 +146,7 @@ void vblk_gov_poll(struct vblk_queue *q, bool may_sleep, struct vblk_done *done)
 		/* An interrupt is promised to somebody, or nobody waits for us. */
 		if (gov->sleeping || gov->held || !q->inflight[VBLK_POLLED])
 			return;
-		gov_off(q);
+		gov_off(q, VBLK_CB_POLLER);
 	}
 
 	if (!vblk_take_used(q, VBLK_REAP_POLL, done) && may_sleep &&
@@ -151,7 +154,7 @@ void vblk_gov_poll(struct vblk_queue *q, bool may_sleep, struct vblk_done *done)
 		/* On 5.10 the caller may sleep now, and until an interrupt. */
 		gov->sleeping = true;
 		q->stats.sleepers++;
-		gov_on(q, VBLK_REAP_POLL, done);
+		gov_on(q, VBLK_CB_SLEEPER, VBLK_REAP_POLL, done);
 	}
 	gov_settle(q, VBLK_REAP_POLL, done);
 }
@@ -192,8 +195,9 @@ static enum hrtimer_restart gov_guard(struct hrtimer *timer)
 		if (!gov->poller) {
 			gov->stalled = true;
 			q->stats.stalls++;
+			trace_vblk_stall(q);
 			vblk_take_used(q, VBLK_REAP_GUARD, &done);
-			gov_on(q, VBLK_REAP_GUARD, &done);
+			gov_on(q, VBLK_CB_STALL, VBLK_REAP_GUARD, &done);
 		}
 		gov->poller = false;
 		gov_settle(q, VBLK_REAP_GUARD, &done);
@@ -222,7 +226,7 @@ void vblk_gov_hold(struct vblk_queue *q)
 	q->gov.held = true;
 	if (!q->gov.on) {
 		vblk_take_used(q, VBLK_REAP_OTHER, &done);
-		gov_on(q, VBLK_REAP_OTHER, &done);
+		gov_on(q, VBLK_CB_HOLD, VBLK_REAP_OTHER, &done);
 	}
 	gov_settle(q, VBLK_REAP_OTHER, &done);
 	spin_unlock_irqrestore(&q->lock, flags);
@@ -231,13 +235,27 @@ void vblk_gov_hold(struct vblk_queue *q)
 }
 
 /**
- * vblk_gov_init() - a queue before its virtqueue exists
- * @q: the queue; its @dedicated is set
+ * vblk_gov_start() - a queue got its virtqueue
+ * @q: the queue
  *
  * Virtqueues are born with callbacks on if they have one.
+ *
+ * Context: @q->lock held; nothing is in flight.
+ */
+void vblk_gov_start(struct vblk_queue *q)
+{
+	q->gov.on = !q->dedicated;
+	q->gov.stalled = false;
+	q->gov.sleeping = false;
+	q->gov.held = false;
+	q->plain_waits = false;
+}
+
+/**
+ * vblk_gov_init() - before there is a virtqueue
+ * @q: the queue
  */
 void vblk_gov_init(struct vblk_queue *q)
 {
-	q->gov.on = !q->dedicated;
 	hrtimer_setup(&q->gov.guard, gov_guard, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 }

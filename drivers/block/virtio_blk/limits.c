@@ -23,6 +23,12 @@
 #define VBLK_MAX_IO_OPT		(64u << 20)
 /* The largest physical block that the block layer's 32-bit limits can carry. */
 #define VBLK_MAX_PHYSICAL	0x80000000u
+/* A table of ranges of this many fills a page. */
+#define VBLK_MAX_DISCARD_SEGS	256u
+/* VIRTIO 1.3, 5.2.4: the field "model" of zoned devices. */
+#define VBLK_ZONES_NONE		0
+#define VBLK_ZONES_HOST_MANAGED	1
+#define VBLK_ZONES_HOST_AWARE	2
 
 /**
  * vblk_check_capacity() - is this a size that a disk can have?
@@ -68,6 +74,98 @@ static void vblk_check_topology(const struct vblk_config *cfg,
 		lim->dropped = "opt_io_size";
 	else
 		lim->io_opt = block * cfg->opt_io_size;
+}
+
+/* An alignment in sectors as a granularity in bytes; 0 if it is none. */
+static u32 vblk_granularity(u32 sectors, u32 block)
+{
+	if (sectors > 0xffffffffu / VBLK_SECTOR_SIZE)
+		return 0;
+	/* The device need not state what the block size says anyway. */
+	if (sectors * VBLK_SECTOR_SIZE < block)
+		return block;
+	return sectors * VBLK_SECTOR_SIZE % block ? 0 : sectors * VBLK_SECTOR_SIZE;
+}
+
+/*
+ * Discard, write zeroes and secure erase: a disk can do without. Where devices
+ * in the field leave a limit at 0, they state none.
+ */
+static void vblk_check_erasing(const struct vblk_config *cfg,
+			       struct vblk_limits *lim)
+{
+	u32 block = lim->logical_block_size, granularity;
+
+	if (cfg->has_write_zeroes)
+		lim->max_write_zeroes_sectors = cfg->max_write_zeroes_sectors ?: 0xffffffffu;
+
+	if (cfg->has_discard) {
+		granularity = vblk_granularity(cfg->discard_sector_alignment, block);
+		if (!granularity) {
+			lim->dropped = "discard_sector_alignment (and so discard)";
+		} else {
+			lim->discard_granularity = granularity;
+			lim->max_discard_sectors = cfg->max_discard_sectors ?: 0xffffffffu;
+			lim->max_discard_segments =
+				cfg->max_discard_seg > VBLK_MAX_DISCARD_SEGS ?
+				VBLK_MAX_DISCARD_SEGS : cfg->max_discard_seg ?: 1;
+		}
+	}
+
+	if (cfg->has_secure_erase) {
+		granularity = vblk_granularity(cfg->secure_erase_sector_alignment, block);
+		if (!granularity || !cfg->max_secure_erase_sectors) {
+			lim->dropped = "secure_erase limits (and so secure erase)";
+			return;
+		}
+		/* The kernel knows one granularity for both. */
+		if (!lim->discard_granularity || granularity % lim->discard_granularity == 0) {
+			lim->discard_granularity = granularity;
+		} else if (lim->discard_granularity % granularity) {
+			lim->dropped = "secure_erase_sector_alignment (and so secure erase)";
+			return;
+		}
+		lim->max_secure_erase_sectors = cfg->max_secure_erase_sectors;
+	}
+}
+
+static int vblk_check_zones(const struct vblk_config *cfg, struct vblk_limits *lim,
+			    const char **why)
+{
+	u32 zone = cfg->zone_sectors, unit = cfg->write_granularity;
+
+	switch (cfg->zone_model) {
+	case VBLK_ZONES_NONE:
+	case VBLK_ZONES_HOST_AWARE:	/* may be used as if it were plain */
+		return 0;
+	case VBLK_ZONES_HOST_MANAGED:
+		break;
+	default:
+		*why = "the zone model is unknown";
+		return -EINVAL;
+	}
+	if (!zone || zone & (zone - 1) ||
+	    zone < lim->logical_block_size / VBLK_SECTOR_SIZE) {
+		*why = "zone_sectors is no power of two of at least a block";
+		return -EINVAL;
+	}
+	if (unit < VBLK_SECTOR_SIZE || unit & (unit - 1) ||
+	    unit / VBLK_SECTOR_SIZE > zone) {
+		*why = "write_granularity is no power of two from a sector to a zone";
+		return -EINVAL;
+	}
+	if (cfg->max_append_sectors < unit / VBLK_SECTOR_SIZE ||
+	    cfg->max_append_sectors < lim->logical_block_size / VBLK_SECTOR_SIZE) {
+		*why = "max_append_sectors is below write_granularity or a block";
+		return -EINVAL;
+	}
+	lim->zone_sectors = zone;
+	lim->max_open_zones = cfg->max_open_zones;
+	lim->max_active_zones = cfg->max_active_zones;
+	lim->zone_write_granularity = unit;
+	lim->max_append_sectors = cfg->max_append_sectors < zone ?
+				  cfg->max_append_sectors : zone;
+	return 0;
 }
 
 /**
@@ -136,5 +234,6 @@ int vblk_check_config(const struct vblk_config *cfg, u32 page_size,
 	lim->io_min = lim->logical_block_size;
 	if (cfg->has_topology)
 		vblk_check_topology(cfg, lim);
-	return 0;
+	vblk_check_erasing(cfg, lim);
+	return cfg->has_zoned ? vblk_check_zones(cfg, lim, why) : 0;
 }

@@ -25,11 +25,27 @@ struct vblk_config {
 	u8 physical_block_exp;
 	u8 alignment_offset;
 	u16 num_queues;
+	u32 max_discard_sectors;
+	u32 max_discard_seg;
+	u32 discard_sector_alignment;
+	u32 max_write_zeroes_sectors;
+	u32 max_secure_erase_sectors;
+	u32 secure_erase_sector_alignment;
+	u32 zone_sectors;
+	u32 max_open_zones;
+	u32 max_active_zones;
+	u32 max_append_sectors;
+	u32 write_granularity;		/* of a zone, in bytes */
+	u8 zone_model;
 	bool has_size_max;
 	bool has_seg_max;
 	bool has_blk_size;
 	bool has_topology;
 	bool has_mq;
+	bool has_discard;
+	bool has_write_zeroes;
+	bool has_secure_erase;
+	bool has_zoned;
 };
 
 /**
@@ -43,6 +59,16 @@ struct vblk_limits {
 	u32 io_opt;
 	u32 max_segments;		/* not yet bounded by the ring */
 	u32 max_segment_size;
+	u32 max_discard_sectors;	/* 0: no discard; so the next two, too */
+	u32 max_write_zeroes_sectors;
+	u32 max_secure_erase_sectors;
+	u32 discard_granularity;	/* of discard and secure erase */
+	u32 zone_sectors;		/* 0: not zoned, and the next four are 0 */
+	u32 max_open_zones;
+	u32 max_active_zones;
+	u32 max_append_sectors;
+	u32 zone_write_granularity;
+	u16 max_discard_segments;
 	u16 num_queues;			/* that the device has, at least 1 */
 	const char *dropped;		/* a hint that was not believed, or NULL */
 };

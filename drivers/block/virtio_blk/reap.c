@@ -8,6 +8,7 @@
 
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <trace/events/virtio_blk.h>
 
 /**
  * vblk_take_used() - take off the ring what the device has used
@@ -29,6 +30,7 @@ unsigned int vblk_take_used(struct vblk_queue *q, enum vblk_reaper who,
 	/* len is ignored: devices are known to report nonsense there. */
 	while ((vbr = virtqueue_get_buf(q->vq, &len))) {
 		q->inflight[vbr->kind]--;
+		trace_vblk_reap(q, blk_mq_rq_from_pdu(vbr), who);
 		vbr->next = NULL;
 		*done->last = vbr;
 		done->last = &vbr->next;
@@ -57,13 +59,13 @@ unsigned int vblk_take_used(struct vblk_queue *q, enum vblk_reaper who,
  */
 blk_status_t vblk_result(const struct vblk_req *vbr)
 {
-	switch (vbr->status) {
+	switch (vbr->tail.status) {
 	case VIRTIO_BLK_S_OK:
 		return BLK_STS_OK;
 	case VIRTIO_BLK_S_UNSUPP:
 		return BLK_STS_NOTSUPP;
 	default:
-		return BLK_STS_IOERR;
+		return vblk_zone_result(vbr->tail.status);
 	}
 }
 
@@ -74,12 +76,15 @@ blk_status_t vblk_result(const struct vblk_req *vbr)
 void vblk_complete_rq(struct request *rq)
 {
 	struct vblk_req *vbr = blk_mq_rq_to_pdu(rq);
+	blk_status_t status = vblk_result(vbr);
 
 	vblk_unmap_data(vbr);
-	blk_mq_end_request(rq, vblk_result(vbr));
+	if (vblk_is_append(rq) && !status)
+		status = vblk_appended(rq);
+	blk_mq_end_request(rq, status);
 }
 
-/* What a poller gathered; only successful requests get into a batch. */
+/* What a poller gathered: requests that succeeded and have nothing to say. */
 static void vblk_complete_batch(struct io_comp_batch *iob)
 {
 	struct request *rq;
@@ -112,7 +117,8 @@ unsigned int vblk_finish(struct vblk_done *done, struct io_comp_batch *iob)
 			if (in_interrupt() || rq->rq_flags & RQF_FLUSH_SEQ)
 				compat_uncache_bios(rq);
 			if (blk_mq_add_to_batch(rq, iob,
-						vbr->status != VIRTIO_BLK_S_OK,
+						vbr->tail.status != VIRTIO_BLK_S_OK ||
+						vblk_is_append(rq),
 						vblk_complete_batch))
 				continue;
 		}

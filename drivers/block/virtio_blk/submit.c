@@ -9,12 +9,14 @@
  */
 #include "virtio_blk.h"
 
+#include <linux/slab.h>
 #include <linux/virtio_config.h>
+#include <trace/events/virtio_blk.h>
 
 /* No device writes this status (VIRTIO 1.2, 5.2.6). */
 #define VBLK_STATUS_UNWRITTEN	0xff
 
-/* Header, status, and what lies between: descriptors without a table. */
+/* Header, tail, and what lies between: descriptors without a table. */
 static unsigned int vblk_descs(const struct vblk *vblk, const struct vblk_req *vbr)
 {
 	return vblk->indirect ? 1 : 2 + vbr->table.nents;
@@ -22,7 +24,9 @@ static unsigned int vblk_descs(const struct vblk *vblk, const struct vblk_req *v
 
 void vblk_unmap_data(struct vblk_req *vbr)
 {
-	if (vbr->table.nents)
+	if (unlikely(vbr->ranges))
+		kfree(sg_virt(vbr->sgl));
+	else if (vbr->table.nents)
 		sg_free_table_chained(&vbr->table, VBLK_INLINE_SEGS);
 }
 
@@ -43,12 +47,75 @@ static blk_status_t vblk_map_data(struct request *rq, struct vblk_req *vbr)
 	return BLK_STS_OK;
 }
 
+static void vblk_set_range(struct virtio_blk_discard_write_zeroes *range,
+			   u64 sector, u32 num_sectors, bool unmap)
+{
+	range->sector = cpu_to_le64(sector);
+	range->num_sectors = cpu_to_le32(num_sectors);
+	range->flags = cpu_to_le32(unmap ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0);
+}
+
+/*
+ * Requests on ranges of sectors carry a table of them (VIRTIO 1.2, 5.2.6). A
+ * discard can be several bios that are not neighbours, where the device takes
+ * several ranges; whatever else was merged is one range.
+ */
+static blk_status_t vblk_map_ranges(struct request *rq, struct vblk_req *vbr)
+{
+	struct virtio_blk_discard_write_zeroes *ranges;
+	unsigned int n = 1, i = 0;
+	bool unmap = req_op(rq) == REQ_OP_WRITE_ZEROES &&
+		     !(rq->cmd_flags & REQ_NOUNMAP);
+	struct bio *bio;
+
+	if (req_op(rq) == REQ_OP_DISCARD && queue_max_discard_segments(rq->q) > 1)
+		n = blk_rq_nr_discard_segments(rq);
+	ranges = kmalloc_array(n, sizeof(*ranges), GFP_ATOMIC);
+	if (!ranges)
+		return BLK_STS_RESOURCE;
+
+	if (n == 1) {
+		vblk_set_range(ranges, blk_rq_pos(rq), blk_rq_sectors(rq), unmap);
+	} else {
+		__rq_for_each_bio(bio, rq) {
+			if (i < n)
+				vblk_set_range(&ranges[i], bio->bi_iter.bi_sector,
+					       bio->bi_iter.bi_size >> SECTOR_SHIFT,
+					       unmap);
+			i++;
+		}
+		if (i != n) {
+			kfree(ranges);
+			return BLK_STS_IOERR;
+		}
+	}
+	sg_init_one(vbr->sgl, ranges, n * sizeof(*ranges));
+	vbr->table.sgl = vbr->sgl;
+	vbr->table.nents = 1;
+	vbr->ranges = true;
+	return BLK_STS_OK;
+}
+
+static void vblk_set_header(struct vblk *vblk, struct request *rq, u32 type, u64 sector)
+{
+	struct vblk_req *vbr = blk_mq_rq_to_pdu(rq);
+
+	vbr->hdr.type = cpu_to_virtio32(vblk->vdev, type);
+	vbr->hdr.ioprio = cpu_to_virtio32(vblk->vdev, req_get_ioprio(rq));
+	vbr->hdr.sector = cpu_to_virtio64(vblk->vdev, sector);
+}
+
 /* Fill in everything that the device will read, and preset what it writes. */
 static blk_status_t vblk_prepare(struct vblk *vblk, struct request *rq)
 {
 	struct vblk_req *vbr = blk_mq_rq_to_pdu(rq);
+	bool ranges = false;
 	u64 sector = 0;
 	u32 type;
+
+	vbr->tail.status = VBLK_STATUS_UNWRITTEN;
+	vbr->kind = rq->mq_hctx->type == HCTX_TYPE_POLL ? VBLK_POLLED : VBLK_PLAIN;
+	vbr->ranges = false;
 
 	switch (req_op(rq)) {
 	case REQ_OP_READ:
@@ -62,19 +129,57 @@ static blk_status_t vblk_prepare(struct vblk *vblk, struct request *rq)
 	case REQ_OP_FLUSH:
 		type = VIRTIO_BLK_T_FLUSH;
 		break;
-	case REQ_OP_DRV_IN:
-		type = VIRTIO_BLK_T_GET_ID;
+	case REQ_OP_DISCARD:
+		type = VIRTIO_BLK_T_DISCARD;
+		ranges = true;
 		break;
+	case REQ_OP_WRITE_ZEROES:
+		type = VIRTIO_BLK_T_WRITE_ZEROES;
+		ranges = true;
+		break;
+	case REQ_OP_SECURE_ERASE:
+		type = VIRTIO_BLK_T_SECURE_ERASE;
+		ranges = true;
+		break;
+	case REQ_OP_DRV_IN:
+		return vblk_map_data(rq, vbr);	/* see vblk_ask() */
 	default:
-		return BLK_STS_NOTSUPP;
+		if (!vblk_prepare_zone_op(rq, &type, &sector))
+			return BLK_STS_NOTSUPP;
 	}
 
-	vbr->hdr.type = cpu_to_virtio32(vblk->vdev, type);
-	vbr->hdr.ioprio = cpu_to_virtio32(vblk->vdev, req_get_ioprio(rq));
-	vbr->hdr.sector = cpu_to_virtio64(vblk->vdev, sector);
-	vbr->status = VBLK_STATUS_UNWRITTEN;
-	vbr->kind = rq->mq_hctx->type == HCTX_TYPE_POLL ? VBLK_POLLED : VBLK_PLAIN;
-	return vblk_map_data(rq, vbr);
+	vblk_set_header(vblk, rq, type, sector);
+	return ranges ? vblk_map_ranges(rq, vbr) : vblk_map_data(rq, vbr);
+}
+
+/**
+ * vblk_ask() - a request of the driver's own
+ * @vblk: the disk
+ * @type: VIRTIO_BLK_T_GET_ID, or another one without data to the device
+ * @sector: for the request
+ * @buf: takes the answer; not on the stack
+ * @len: its size, as the request requires it; 0: there is no answer
+ *
+ * Context: may sleep.
+ * Return: 0 or an error.
+ */
+int vblk_ask(struct vblk *vblk, u32 type, u64 sector, void *buf, size_t len)
+{
+	struct request *rq;
+	int err;
+
+	rq = blk_mq_alloc_request(vblk->disk->queue, REQ_OP_DRV_IN, 0);
+	if (IS_ERR(rq))
+		return PTR_ERR(rq);
+	vblk_set_header(vblk, rq, type, sector);
+	err = len ? blk_rq_map_kern(rq, buf, len, GFP_KERNEL) : 0;
+	if (!err) {
+		blk_execute_rq(rq, false);
+		/* Not every kernel hands on the status of such a request. */
+		err = blk_status_to_errno(vblk_result(blk_mq_rq_to_pdu(rq)));
+	}
+	blk_mq_free_request(rq);
+	return err;
 }
 
 /*
@@ -116,7 +221,7 @@ static blk_status_t vblk_add(struct vblk_queue *q, struct request *rq,
 			     struct vblk_done *done)
 {
 	struct vblk_req *vbr = blk_mq_rq_to_pdu(rq);
-	struct scatterlist hdr, status, *sgs[3];
+	struct scatterlist hdr, tail, *sgs[3];
 	unsigned int out = 0, in = 0;
 	int err;
 
@@ -133,8 +238,11 @@ static blk_status_t vblk_add(struct vblk_queue *q, struct request *rq,
 		else
 			sgs[out + in++] = vbr->table.sgl;
 	}
-	sg_init_one(&status, &vbr->status, sizeof(vbr->status));
-	sgs[out + in++] = &status;
+	if (vblk_is_append(rq))
+		sg_init_one(&tail, &vbr->tail, sizeof(vbr->tail));
+	else
+		sg_init_one(&tail, &vbr->tail.status, sizeof(vbr->tail.status));
+	sgs[out + in++] = &tail;
 
 	err = virtqueue_add_sgs(q->vq, sgs, out, in, vbr, GFP_ATOMIC);
 	if (unlikely(err)) {
@@ -149,6 +257,7 @@ static blk_status_t vblk_add(struct vblk_queue *q, struct request *rq,
 	if (vbr->kind == VBLK_PLAIN)
 		q->plain_waits = false;
 	q->stats.submitted[vbr->kind]++;
+	trace_vblk_submit(q, rq);
 	vblk_gov_added(q, vbr->kind, done);
 	return BLK_STS_OK;
 }

@@ -4,28 +4,11 @@
  */
 #include "virtio_blk.h"
 
+#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
-
-/* Ask the device for its serial number; @id takes VIRTIO_BLK_ID_BYTES. */
-static int vblk_get_id(struct gendisk *disk, char *id)
-{
-	struct request *rq;
-	int err;
-
-	rq = blk_mq_alloc_request(disk->queue, REQ_OP_DRV_IN, 0);
-	if (IS_ERR(rq))
-		return PTR_ERR(rq);
-	err = blk_rq_map_kern(rq, id, VIRTIO_BLK_ID_BYTES, GFP_KERNEL);
-	if (!err) {
-		blk_execute_rq(rq, false);
-		/* Not every kernel hands on the status of such a request. */
-		err = blk_status_to_errno(vblk_result(blk_mq_rq_to_pdu(rq)));
-	}
-	blk_mq_free_request(rq);
-	return err;
-}
+#include <linux/virtio_config.h>
 
 static ssize_t serial_show(struct device *dev, struct device_attribute *attr,
 			   char *buf)
@@ -38,7 +21,8 @@ static ssize_t serial_show(struct device *dev, struct device_attribute *attr,
 	id = kzalloc(VIRTIO_BLK_ID_BYTES, GFP_KERNEL);
 	if (!id)
 		return -ENOMEM;
-	err = vblk_get_id(dev_to_disk(dev), id);
+	err = vblk_ask(dev_to_disk(dev)->private_data, VIRTIO_BLK_T_GET_ID, 0, id,
+		       VIRTIO_BLK_ID_BYTES);
 	/* As long as the field, it has no terminator (VIRTIO 1.2, 5.2.6). */
 	if (!err)
 		len = sysfs_emit(buf, "%.*s", VIRTIO_BLK_ID_BYTES, id);
@@ -51,13 +35,119 @@ static ssize_t serial_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(serial);
 
+/**
+ * vblk_writes_back() - has the device a volatile cache, as it is set now?
+ * @vdev: the device
+ *
+ * VIRTIO 1.2, 5.2.5.1. Without the flush command nothing could be done about a
+ * cache, so it counts as none.
+ */
+bool vblk_writes_back(struct virtio_device *vdev)
+{
+	u8 writeback = 1;
+
+	if (!virtio_has_feature(vdev, VIRTIO_BLK_F_FLUSH))
+		return false;
+	if (virtio_has_feature(vdev, VIRTIO_BLK_F_CONFIG_WCE))
+		virtio_cread(vdev, struct virtio_blk_config, wce, &writeback);
+	return writeback;
+}
+
+static void vblk_set_writeback(struct virtio_device *vdev, u8 writeback)
+{
+	virtio_cwrite(vdev, struct virtio_blk_config, wce, &writeback);
+}
+
+/* What the block layer believes: whether it sends flushes. */
+static int vblk_set_flushing(struct gendisk *disk, bool on)
+{
+	struct queue_limits lim = queue_limits_start_update(disk->queue);
+
+	if (on)
+		lim.features |= BLK_FEAT_WRITE_CACHE;
+	else
+		lim.features &= ~BLK_FEAT_WRITE_CACHE;
+	return queue_limits_commit_update_frozen(disk->queue, &lim);
+}
+
+/*
+ * The block layer flushes from before the cache is on until after everything
+ * that went into it is durable. Going to write-through that takes: the device
+ * stops caching; what it had been given before ends; a flush. Otherwise a later
+ * fsync of earlier writes would find nothing to do.
+ */
+static int vblk_set_cache(struct vblk *vblk, bool writeback)
+{
+	struct gendisk *disk = vblk->disk;
+	unsigned int memflags;
+	int err;
+
+	if (writeback) {
+		err = vblk_set_flushing(disk, true);
+		if (!err)
+			vblk_set_writeback(vblk->vdev, 1);
+		return err;
+	}
+
+	vblk_set_writeback(vblk->vdev, 0);
+	memflags = blk_mq_freeze_queue(disk->queue);
+	blk_mq_unfreeze_queue(disk->queue, memflags);
+	err = vblk_ask(vblk, VIRTIO_BLK_T_FLUSH, 0, NULL, 0);
+	if (!err)
+		err = vblk_set_flushing(disk, false);
+	if (err)
+		vblk_set_writeback(vblk->vdev, 1);
+	return err;
+}
+
+static const char * const vblk_cache_types[] = { "write through", "write back" };
+static DEFINE_MUTEX(vblk_cache_mutex);	/* serializes changes of the cache type */
+
+static ssize_t cache_type_show(struct device *dev, struct device_attribute *attr,
+			       char *buf)
+{
+	struct vblk *vblk = dev_to_disk(dev)->private_data;
+
+	return sysfs_emit(buf, "%s\n", vblk_cache_types[vblk_writes_back(vblk->vdev)]);
+}
+
+static ssize_t cache_type_store(struct device *dev, struct device_attribute *attr,
+				const char *buf, size_t count)
+{
+	struct vblk *vblk = dev_to_disk(dev)->private_data;
+	int type = sysfs_match_string(vblk_cache_types, buf);
+	int err;
+
+	if (type < 0)
+		return type;
+	mutex_lock(&vblk_cache_mutex);
+	err = vblk_set_cache(vblk, type);
+	mutex_unlock(&vblk_cache_mutex);
+	return err ?: count;
+}
+static DEVICE_ATTR_RW(cache_type);
+
+/* Only the device's permission and a way to flush make it a choice. */
+static umode_t vblk_attr_visible(struct kobject *kobj, struct attribute *attr, int n)
+{
+	struct vblk *vblk = dev_to_disk(kobj_to_dev(kobj))->private_data;
+
+	if (attr == &dev_attr_cache_type.attr &&
+	    (!virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_CONFIG_WCE) ||
+	     !virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_FLUSH)))
+		return 0444;
+	return attr->mode;
+}
+
 static struct attribute *vblk_attrs[] = {
+	&dev_attr_cache_type.attr,
 	&dev_attr_serial.attr,
 	NULL,
 };
 
 static const struct attribute_group vblk_attr_group = {
 	.attrs = vblk_attrs,
+	.is_visible = vblk_attr_visible,
 };
 
 const struct attribute_group *vblk_attr_groups[] = {

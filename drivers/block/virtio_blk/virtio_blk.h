@@ -46,8 +46,28 @@ enum vblk_reaper {
 	VBLK_REAPERS,
 };
 
+/* Why the governor turned callbacks on or off; for those who trace it. */
+enum vblk_cb_reason {
+	VBLK_CB_POLLED,		/* off: a polled request was added */
+	VBLK_CB_POLLER,		/* off: a poller came for those in flight */
+	VBLK_CB_PLAIN,		/* on: a plain request was added, nobody polls */
+	VBLK_CB_DRAINED,	/* on: only plain requests are left */
+	VBLK_CB_SLEEPER,	/* on: a poller may go to sleep */
+	VBLK_CB_STALL,		/* on: the guard found no poller */
+	VBLK_CB_HOLD,		/* on: the driver waits for the queue to empty */
+};
+
+/* As the stock driver: sixteen minors a disk, vda to vdz, vdaa ... */
+#define VBLK_PART_BITS		4
+
 /* Segments in the request itself; more are allocated and chained. */
 #define VBLK_INLINE_SEGS	2
+
+/* What follows the data; of most requests, only the status. */
+struct vblk_tail {
+	__virtio64 sector;		/* where a zone append was written */
+	u8 status;
+} __packed;
 
 /**
  * struct vblk_req - the driver's part of a request
@@ -57,8 +77,9 @@ enum vblk_reaper {
  */
 struct vblk_req {
 	struct virtio_blk_outhdr hdr;	/* the device reads it */
-	u8 status;			/* the device writes it */
+	struct vblk_tail tail;		/* the device writes it */
 	u8 kind;			/* enum vblk_kind, fixed when added */
+	bool ranges;			/* the data is a table of ranges, kmalloced */
 	struct vblk_req *next;		/* on a list of reaped requests */
 	struct sg_table table;
 	struct scatterlist sgl[VBLK_INLINE_SEGS];
@@ -123,10 +144,8 @@ struct vblk_queue {
 	bool dedicated;			/* by poll_queues=: has no vector */
 	char name[16];
 
-	/* Fixed before the first request. */
-	unsigned int reserve;		/* descriptors that polled ones leave free */
-
 	spinlock_t lock;		/* guards the rest */
+	unsigned int reserve;		/* descriptors that polled ones leave free */
 	struct virtqueue *vq;		/* NULL: there is no ring (any more) */
 	unsigned int inflight[VBLK_KINDS];
 	bool plain_waits;		/* a plain request found the ring full */
@@ -151,9 +170,10 @@ struct vblk {
 	struct hd_geometry geo;		/* 0 cylinders: the device gave none */
 	int id;
 	bool indirect;			/* any request takes one descriptor */
+	bool twin;			/* every queue has a context that polls */
 	unsigned int num_vqs;
 	unsigned int num_dedicated;	/* the last ones of the queues */
-	bool twin;
+	u32 ring;			/* the smallest one's size at probe */
 	struct vblk_queue queues[];	/* num_vqs */
 };
 
@@ -165,12 +185,40 @@ static inline struct vblk_queue *vblk_hctx_queue(struct blk_mq_hw_ctx *hctx)
 	return &vblk->queues[hctx->queue_num % vblk->num_vqs];
 }
 
+/**
+ * struct vblk_plan - how many queues of which sort a disk gets
+ */
+struct vblk_plan {
+	unsigned int num_vqs;
+	unsigned int num_dedicated;
+	bool twin;
+};
+
+/* device.c */
+extern int vblk_major;
+void vblk_free(struct vblk *vblk);
+
+/* queues.c */
+void vblk_plan_queues(struct virtio_device *vdev, unsigned int offered,
+		      struct vblk_plan *plan);
+int vblk_find_vqs(struct vblk *vblk);
+void vblk_del_vqs(struct vblk *vblk);
+int vblk_alloc_tags(struct vblk *vblk, const struct blk_mq_ops *ops);
+void vblk_map_queues(struct blk_mq_tag_set *set);
+
+/* disk.c */
+void vblk_read_config(struct virtio_device *vdev, struct vblk_config *cfg);
+int vblk_add_disk(struct vblk *vblk, const struct vblk_limits *vl, u64 capacity);
+void vblk_put_disk(struct vblk *vblk);
+void vblk_config_work(struct work_struct *work);
+
 /* submit.c */
 blk_status_t vblk_queue_rq(struct blk_mq_hw_ctx *hctx,
 			   const struct blk_mq_queue_data *bd);
 void vblk_queue_rqs(struct rq_list *rqs);
 void vblk_commit_rqs(struct blk_mq_hw_ctx *hctx);
 void vblk_unmap_data(struct vblk_req *vbr);
+int vblk_ask(struct vblk *vblk, u32 type, u64 sector, void *buf, size_t len);
 
 /* reap.c */
 unsigned int vblk_take_used(struct vblk_queue *q, enum vblk_reaper who,
@@ -183,14 +231,46 @@ void vblk_interrupt(struct virtqueue *vq);
 
 /* governor.c */
 void vblk_gov_init(struct vblk_queue *q);
+void vblk_gov_start(struct vblk_queue *q);
 void vblk_gov_added(struct vblk_queue *q, enum vblk_kind kind,
 		    struct vblk_done *done);
 void vblk_gov_interrupt(struct vblk_queue *q, struct vblk_done *done);
 void vblk_gov_poll(struct vblk_queue *q, bool may_sleep, struct vblk_done *done);
 void vblk_gov_hold(struct vblk_queue *q);
 
+/* zoned.c; on kernels that have no zoned virtio disks, nothing is */
+#if COMPAT_ZONED
+void vblk_validate_zoned(struct virtio_device *vdev);
+void vblk_read_zone_config(struct virtio_device *vdev, struct vblk_config *cfg);
+void vblk_set_zone_limits(const struct vblk_limits *vl, struct queue_limits *lim);
+int vblk_check_zoned_disk(struct vblk *vblk);
+int vblk_report_zones(struct gendisk *disk, sector_t sector, unsigned int nr_zones,
+		      struct blk_report_zones_args *args);
+bool vblk_prepare_zone_op(const struct request *rq, u32 *type, u64 *sector);
+blk_status_t vblk_zone_result(u8 status);
+blk_status_t vblk_appended(struct request *rq);
+
+static inline bool vblk_is_append(struct request *rq)
+{
+	return req_op(rq) == REQ_OP_ZONE_APPEND;
+}
+#else
+static inline void vblk_validate_zoned(struct virtio_device *vdev) {}
+static inline void vblk_read_zone_config(struct virtio_device *vdev,
+					 struct vblk_config *cfg) {}
+static inline void vblk_set_zone_limits(const struct vblk_limits *vl,
+					struct queue_limits *lim) {}
+static inline int vblk_check_zoned_disk(struct vblk *vblk) { return 0; }
+static inline bool vblk_prepare_zone_op(const struct request *rq, u32 *type,
+					u64 *sector) { return false; }
+static inline blk_status_t vblk_zone_result(u8 status) { return BLK_STS_IOERR; }
+static inline blk_status_t vblk_appended(struct request *rq) { return BLK_STS_OK; }
+static inline bool vblk_is_append(struct request *rq) { return false; }
+#endif
+
 /* sysfs.c */
 extern const struct attribute_group *vblk_attr_groups[];
+bool vblk_writes_back(struct virtio_device *vdev);
 
 /* debugfs.c */
 void vblk_debugfs_init(void);
