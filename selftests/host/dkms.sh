@@ -26,6 +26,7 @@ fi
 [ $status = 0 ] || exit $status
 hold_sysroot "$sysroot"
 kernel=$(sysroot_kver "$sysroot")
+version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 
 # there COMMAND...: in the system, with the project at /src.
 there()
@@ -56,9 +57,8 @@ in_initramfs()
 	grep -cE "$1" "$work/list" || true
 }
 
-# Two more kernels, one without headers, one without a virtio_blk to replace,
-# and one that nobody supports. They have no initramfs, as while they are
-# installed.
+# Kernels that it is not for: one has no headers, one no virtio_blk to replace,
+# and one is too old.
 other_kernels()
 {
 	# shellcheck disable=SC2016
@@ -91,7 +91,9 @@ other_kernels()
 installs()
 {
 	other_kernels
-	there bash -c 'echo options virtio_blk queue_depth=64 >/etc/modprobe.d/disk.conf'
+	there bash -c 'echo options virtio_blk queue_depth=64 >/etc/modprobe.d/disk.conf
+		sed -i s/^MODULES=.*/MODULES=list/ /etc/initramfs-tools/initramfs.conf
+		echo virtio_blk >>/etc/initramfs-tools/modules'
 	says "^Building initial module for $kernel" apt-get install -y "/src/${deb#"$root/"}"
 	there dkms status
 	same "$(there dkms status | grep -c installed)" 1 "kernels with it"
@@ -113,7 +115,7 @@ like_stock()
 		same "$(field $key)" "$(there modinfo -F $key "$stock")" "$key"
 	done
 	same "$(field license)" GPL license
-	same "$(field version)" "$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)" version
+	same "$(field version)" "$version" version
 	# Each parameter of stock's.
 	same "$(comm -23 <(there modinfo -F parm "$stock" | cut -d: -f1 | sort) \
 		<(field parm | cut -d: -f1 | sort))" "" "parameters missing"
@@ -123,13 +125,13 @@ initramfs()
 {
 	same "$(in_initramfs "/updates/dkms/virtio_blk\.ko")" 1 "ours"
 	same "$(in_initramfs "/kernel/drivers/block/virtio_blk\.ko")" 0 "stock's among the modules"
-	same "$(in_initramfs "/virtio-blk-stock/virtio_blk.ko$")" 1 "stock's for an emergency"
+	same "$(in_initramfs "/lib/virtio-blk-stock/virtio_blk.ko$")" 1 "stock's for an emergency"
 	same "$(in_initramfs "modprobe.d/disk.conf$")" 1 "the options"
 	there bash -euc "unmkinitramfs /boot/initrd.img-$kernel /tmp/it
 		cd /tmp/it/main 2>/dev/null || cd /tmp/it
 		cmp usr/lib/modules/*/updates/dkms/virtio_blk.ko /lib/modules/$kernel/updates/dkms/virtio_blk.ko
 		cmp usr/lib/virtio-blk-stock/virtio_blk.ko /lib/modules/$kernel/kernel/drivers/block/virtio_blk.ko
-		grep -q virtio-blk-stock scripts/init-premount/ORDER"
+		grep virtio-blk-stock scripts/init-premount/ORDER"
 }
 
 # unsign MODULE: splits its signature off, into $work/content and $work/pkcs7. It
@@ -161,15 +163,15 @@ signed()
 	refused verified
 }
 
-# not_for KERNEL PATTERN: dkms skips it, saying why, and stock's stays.
+# not_for KERNEL STATUS PATTERN: dkms refuses so, saying why, and stock's stays. To
+# dkms, 77 is to skip a kernel.
 not_for()
 {
 	local status=0
-	there dkms install -m virtio-blk-poll -v "$(there modinfo -F version virtio_blk -k "$kernel")" \
-		-k "$1" >"$work/said" 2>&1 || status=$?
+	there dkms install -m virtio-blk-poll -v "$version" -k "$1" >"$work/said" 2>&1 || status=$?
 	cat "$work/said"
-	same $status 77 "dkms' status, for skipped,"
-	same "$(grep -cE "$2" "$work/said")" 1 "lines that say '$2'"
+	same $status "$2" "dkms' status"
+	same "$(grep -cE "$3" "$work/said")" 1 "lines that say '$3'"
 	same "$(field filename "$1")" "/lib/modules/$1/kernel/drivers/block/virtio_blk.ko" "the module of $1"
 }
 
@@ -204,7 +206,7 @@ removed()
 given_back()
 {
 	local each
-	for each in "$kernel" 6.1.0-99-amd64; do
+	for each in "$@"; do
 		same "$(field filename "$each")" "/lib/modules/$each/kernel/drivers/block/virtio_blk.ko" \
 			"the module of $each"
 		same "$(in_initramfs "/kernel/drivers/block/virtio_blk\.ko" "$each")" 1 "stock's in its initramfs"
@@ -216,12 +218,13 @@ given_back()
 
 from_source()
 {
+	there rm -r /lib/modules/6.1.0-99-amd64 /boot/initrd.img-6.1.0-99-amd64
 	says "uses the new driver from the next boot on" make -C /src install
 	same "$(field filename)" "/lib/modules/$kernel/updates/dkms/virtio_blk.ko" "the file"
 	same "$(in_initramfs "/updates/dkms/virtio_blk\.ko")" 1 "ours"
 	same "$(in_initramfs "/virtio-blk-stock/virtio_blk.ko$")" 1 "stock's for an emergency"
 	says 'keeps the removed driver until the next boot' make -C /src uninstall
-	given_back
+	given_back "$kernel"
 }
 
 check "the package installs, beside kernels that it is not for" installs
@@ -229,11 +232,11 @@ check "it takes precedence, with the options of modprobe.d" precedence
 check "it looks like the stock module" like_stock
 check "it is in the initramfs, stock's aside" initramfs
 check "it is signed with the machine's key; tampering is noticed" signed
-check "a kernel without headers keeps stock's" not_for 6.1.0-1-bare 'headers'
-check "a kernel with virtio_blk built in is refused" not_for 6.1.0-2-builtin 'built into kernel'
-check "an unsupported kernel is refused" not_for 5.4.0-1-amd64 'BUILD_EXCLUSIVE'
+check "a kernel without headers keeps stock's" not_for 6.1.0-1-bare 1 'headers for kernel .* cannot be found'
+check "a kernel with virtio_blk built in is refused" not_for 6.1.0-2-builtin 77 'built into kernel'
+check "an unsupported kernel is refused" not_for 5.4.0-1-amd64 77 'BUILD_EXCLUSIVE'
 check "a later kernel gets it with its initramfs" later_kernel
 check "it can be removed while in use" removed
-check "everything is as before" given_back
+check "everything is as before" given_back "$kernel" 6.1.0-99-amd64
 check "make install and uninstall do the same" from_source
 finish

@@ -31,6 +31,7 @@ contents()
 	expected=$({
 		tools/install/sources | sed "s|^|./usr/src/virtio-blk-poll-$version/|"
 		echo ./usr/share/initramfs-tools/hooks/virtio-blk-poll
+		echo ./usr/share/initramfs-tools/scripts/init-premount/virtio-blk-stock
 		for file in admin-guide.md.gz changelog.gz copyright; do
 			echo "./usr/share/doc/virtio-blk-poll-dkms/$file"
 		done
@@ -45,7 +46,8 @@ lintian_clean()
 {
 	local said
 	said=$(lintian --allow-root --fail-on none --display-info --pedantic "$@" 2>&1) || true
-	[ ! "$said" ] || fail "$said"
+	echo "$said"
+	[ ! "$said" ]
 }
 
 # Without a description and a changelog.
