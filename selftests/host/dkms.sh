@@ -117,8 +117,9 @@ like_stock()
 	same "$(field license)" GPL license
 	same "$(field version)" "$version" version
 	# Each parameter of stock's.
-	same "$(comm -23 <(there modinfo -F parm "$stock" | cut -d: -f1 | sort) \
-		<(field parm | cut -d: -f1 | sort))" "" "parameters missing"
+	there modinfo -F parm "$stock" | cut -d: -f1 | sort >"$work/stock"
+	field parm | cut -d: -f1 | sort >"$work/ours"
+	same "$(comm -23 "$work/stock" "$work/ours")" "" "parameters missing"
 }
 
 initramfs()

@@ -38,7 +38,7 @@ makes()
 	return $status
 }
 
-for line in 6.1 7.2; do
+for line in ${1-6.1 7.2}; do
 	rm -f "$image"
 	check "$line: a system is made" makes $line
 	[ -e "$image" ] || continue
