@@ -9,9 +9,16 @@ module := drivers/block/virtio_blk/virtio_blk.ko
 
 all: modules
 
+# The kernel that KDIR is of, and whether its own virtio_blk can be replaced.
+release = $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
+built_in = $(shell grep -s '^CONFIG_VIRTIO_BLK=y' $(KDIR)/include/config/auto.conf)
+
 modules:
 	$(if $(wildcard $(KDIR)/Makefile),,$(error no kernel headers in $(KDIR): \
 		install linux-headers-$(shell uname -r), or set KDIR=))
+	$(if $(shell echo '$(release)' | grep -E '^(5\.1[0-9]|6|7)\.'),,$(error \
+		kernel $(release) is not one of those that this driver is for: 5.10 to 7.x))
+	$(if $(built_in),$(error virtio_blk is built into kernel $(release) and cannot be replaced))
 	$(MAKE) -C $(KDIR) M=$(here:/=) modules
 
 load:
@@ -20,11 +27,20 @@ load:
 unload:
 	@$(here)tools/swap stock
 
+install uninstall:
+	@$(here)tools/install/run $@
+
+deb:
+	@$(here)tools/install/deb
+
 bench:
 	@$(here)tools/bench/run $(if $(filter-out 0,$(QUICK)),--quick)
 
 check:
 	@$(here)selftests/run static host guest
+
+check-all:
+	@$(here)selftests/run --every-line static host guest long
 
 check-static check-host check-guest: check-%:
 	@$(here)selftests/run $*
@@ -37,8 +53,11 @@ help:
 	@echo 'make                  build the module for the running kernel (or KDIR=)'
 	@echo 'make load [PARAMS=]   swap the stock driver for ours, until the next boot'
 	@echo 'make unload           and back'
+	@echo 'make install          install it with dkms, for later kernels, too; make uninstall'
+	@echo 'make deb              a Debian package that does the same, in build/deb'
 	@echo 'make bench [QUICK=1]  compare with the stock driver in guests'
 	@echo 'make check            all tests; check-static, check-host, check-guest: some'
+	@echo 'make check-all        everything on every kernel, and the long tests: hours'
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
-.PHONY: all modules load unload bench check check-static check-host check-guest clean help
+.PHONY: all modules load unload install uninstall deb bench check check-all check-static check-host check-guest clean help

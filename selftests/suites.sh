@@ -12,10 +12,12 @@
 suite static style -
 suite static sparse -
 suite static build -
+suite static package -
 
 suite host governor -
 suite host limits -
 suite host input -
+suite host dkms -
 
 both="6.1 5.10"
 
@@ -65,3 +67,7 @@ suite guest errors "$both" --cpus 1 --queues 1 --disk node:bad \
 	--qemu "-blockdev driver=blkdebug,node-name=bad,image.driver=null-co,image.size=67108864,image.read-zeroes=on,inject-error.0.event=none,inject-error.0.iotype=read,inject-error.0.sector=2048,inject-error.1.event=none,inject-error.1.iotype=write,inject-error.1.sector=2048"
 suite guest lifecycle "$both" --cpus 2 --queues 2 --disk null --disk null:200000000
 suite guest cycles "$both" --cpus 2 --queues 2 --disk null
+suite guest signing "$both" --cpus 1 --queues 1 --driver none --append module.sig_enforce=1
+
+# Installed, booted from, removed: half an hour a line.
+suite long rootdisk -

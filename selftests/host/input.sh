@@ -45,6 +45,13 @@ other_tools()
 	bad 'unknown argument' tools/bench/run --nonsense
 	bad 'no tier or suite' selftests/run nonsense
 	bad 'no tests for the kernel line' selftests/run --kernel 4.19 guest
+	bad 'make or boot' tools/vm/rootdisk
+	bad '5\.10.*6\.1' tools/vm/rootdisk make 4.19 /tmp/image
+	bad 'no folder' tools/vm/rootdisk make 6.1 /nonexistent/image
+	bad 'no image' tools/vm/rootdisk boot /nonexistent -- true
+	bad 'no file' tools/vm/rootdisk boot --file /nonexistent /dev/null -- true
+	bad 'usage' tools/install/run
+	bad 'no flavours' tools/vm/sysroot --system --flavour rt 6.1
 	bad 'usage' tools/swap
 	bad 'not built' tools/swap ours /nonexistent.ko
 }
@@ -69,10 +76,40 @@ no_headers()
 		make -s --no-print-directory KDIR=/nonexistent modules
 }
 
+# headers RELEASE CONFIG: of a kernel that this driver is not for, in $headers
+headers()
+{
+	mkdir -p "$headers/include/config"
+	echo 'modules: ; @echo built' >"$headers/Makefile"
+	echo "$1" >"$headers/include/config/kernel.release"
+	echo "$2" >"$headers/include/config/auto.conf"
+}
+
+wrong_kernel()
+{
+	local release make="make -s --no-print-directory KDIR=$test_log.headers modules"
+	headers=$test_log.headers
+
+	# shellcheck disable=SC2086	# words
+	for release in 5.4.0-1-amd64 5.9.1 4.19.0-5.10 8.0.1; do
+		headers $release CONFIG_VIRTIO_BLK=m
+		bad "$release is not one of .*5\.10 to 7\.x" $make
+	done
+	headers 6.1.0-1-amd64 CONFIG_VIRTIO_BLK=y
+	# shellcheck disable=SC2086
+	bad 'built into kernel 6\.1\.0-1-amd64' $make
+	# The control: these pass.
+	for release in 5.10.0-1-amd64 5.19.1 6.1.0 7.2.12+deb13-amd64; do
+		headers $release CONFIG_VIRTIO_BLK=m
+		same "$($make)" built "$release"
+	done
+	rm -r "$headers"
+}
+
 help()
 {
 	local tool
-	for tool in tools/vm/run tools/vm/sysroot tools/vm/module tools/deps \
+	for tool in tools/vm/run tools/vm/sysroot tools/vm/module tools/vm/rootdisk tools/deps \
 		tools/bench/run selftests/run; do
 		$tool --help | grep -q "^usage: $tool" || fail "no help from $tool"
 	done
@@ -82,5 +119,6 @@ check "tools/vm/run: wrong options" run_options
 check "other tools: wrong options" other_tools
 check "a mirror that cannot be reached" no_mirror
 check "a kernel without headers" no_headers
+check "a kernel that the driver is not for" wrong_kernel
 check "--help" help
 finish

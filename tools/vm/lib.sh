@@ -80,20 +80,62 @@ hold_sysroot()
 	flock -s 8
 }
 
-# in_sysroot SYSROOT DIR COMMAND...: runs it there, with DIR as /src. In a mount
-# namespace of its own: nothing is left mounted, whatever happens. objtool reads
-# /proc, the compiler writes to /tmp.
+# What runs in a mount namespace of its own, with a sysroot, a folder that is to
+# be its /src, and a command: nothing is left mounted, whatever happens. objtool
+# reads /proc, the compiler writes to /tmp.
+# shellcheck disable=SC2016
+enter='
+	sysroot=$1
+	mount --bind "$2" "$sysroot/src"
+	mount -t proc proc "$sysroot/proc"
+	mount --bind /dev "$sysroot/dev"
+	mount -t tmpfs tmpfs "$sysroot/tmp"
+	shift 2
+	exec chroot "$sysroot" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+		LC_ALL=C HOME=/tmp "$@"
+'
+
+# in_sysroot SYSROOT DIR COMMAND...: runs it there, with DIR as /src.
 in_sysroot()
 {
+	as_root unshare --mount --propagation private sh -euc "$enter" sh "$@"
+}
+
+# in_overlay CHANGES SYSROOT DIR COMMAND...: like in_sysroot, but what is written
+# goes to the folder CHANGES, below upper/.
+in_overlay()
+{
+	mkdir -p "$1"/upper "$1"/work "$1"/merged
 	# shellcheck disable=SC2016
 	as_root unshare --mount --propagation private sh -euc '
-		sysroot=$1
-		mount --bind "$2" "$sysroot/src"
-		mount -t proc proc "$sysroot/proc"
-		mount --bind /dev "$sysroot/dev"
-		mount -t tmpfs tmpfs "$sysroot/tmp"
+		changes=$1
+		mount -t overlay overlay "$changes/merged" \
+			-o "lowerdir=$2,upperdir=$changes/upper,workdir=$changes/work"
 		shift 2
-		exec chroot "$sysroot" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-			LC_ALL=C HOME=/tmp "$@"
-	' sh "$@"
+		set -- "$changes/merged" "$@"
+	'"$enter" sh "$@"
 }
+
+# pick_accel WISH: kvm or tcg. Where the CPU has no virtualization, /dev/kvm is
+# not even looked at.
+pick_accel()
+{
+	case $1 in
+	tcg) echo tcg ;;
+	auto|kvm)
+		if grep -qwE '^flags.*(vmx|svm)' /proc/cpuinfo && { : <>/dev/kvm; } 2>/dev/null; then
+			echo kvm
+		elif [ "$1" = kvm ]; then
+			die "--accel kvm: this machine has no usable KVM"
+		else
+			echo tcg
+		fi ;;
+	*) die "unknown accelerator '$1': auto, kvm or tcg" ;;
+	esac
+}
+
+# What the kernel's reports of its own faults have in their first line.
+kernel_reports='BUG: |kernel BUG at |KASAN: |UBSAN: |WARNING: CPU|\] WARNING: '
+kernel_reports+='|possible (circular|recursive|irq lock) |inconsistent lock state'
+kernel_reports+='|suspicious RCU usage|sleeping function called|non-static key'
+kernel_reports+='|blocked for more than |nobody cared'

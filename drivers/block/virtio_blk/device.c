@@ -275,4 +275,4 @@ module_exit(vblk_exit);
 
 MODULE_DESCRIPTION("Virtio block driver in which every queue polls");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.3");
+MODULE_VERSION(VBLK_VERSION);
