@@ -20,6 +20,10 @@ load:
 unload:
 	@$(here)tools/swap stock
 
+vblkstat:
+	@$(MAKE) -s -C $(here)tools/vblkstat
+	@echo $(here)build/vblkstat
+
 bench:
 	@$(here)tools/bench/run $(if $(filter-out 0,$(QUICK)),--quick)
 
@@ -37,8 +41,9 @@ help:
 	@echo 'make                  build the module for the running kernel (or KDIR=)'
 	@echo 'make load [PARAMS=]   swap the stock driver for ours, until the next boot'
 	@echo 'make unload           and back'
+	@echo 'make vblkstat         build build/vblkstat, which shows whether disks poll'
 	@echo 'make bench [QUICK=1]  compare with the stock driver in guests'
 	@echo 'make check            all tests; check-static, check-host, check-guest: some'
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
-.PHONY: all modules load unload bench check check-static check-host check-guest clean help
+.PHONY: all modules load unload vblkstat bench check check-static check-host check-guest clean help
