@@ -16,6 +16,7 @@ suite static build -
 suite host governor -
 suite host limits -
 suite host input -
+suite host vblkstat -
 
 both="6.1 5.10"
 

@@ -143,10 +143,12 @@ static void parse_counters(struct disk *disk, char *text)
 /* Names go into messages and into JSON. */
 static bool name_is_sane(const char *name)
 {
-	size_t len = strlen(name);
+	const char *c;
 
-	return len && len < NAME_SIZE && isalnum((unsigned char)*name) &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == len;
+	for (c = name; *c; c++)
+		if (!isalnum((unsigned char)*c) && (c == name || !strchr("_-.", *c)))
+			return false;
+	return c > name && c - name < NAME_SIZE;
 }
 
 static char *attribute(int root, const char *disk, const char *name)
@@ -295,7 +297,7 @@ static void add_ours(struct snapshot *s, int root, char **wanted, bool first)
 		errx(1, "not allowed to read /" DEBUGFS ": run it as root");
 	/* Later it may be that the driver is being loaded or unloaded. */
 	if (!folder && ours && first)
-		errx(1, "there is no /" COUNTERS ": mount debugfs (mount -t debugfs none /" DEBUGFS ")");
+		errx(1, "no /" COUNTERS ": mount debugfs (mount -t debugfs none /" DEBUGFS ")");
 	if (!folder)
 		return;
 	while ((entry = readdir(folder)))

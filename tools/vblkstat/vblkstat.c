@@ -164,7 +164,7 @@ static void check_wanted(const struct snapshot *s, const struct options *o)
 
 	for (name = o->disks; *name; name++)
 		if (!snapshot_find(s, *name))
-			errx(1, "no virtio disk %s: see lsblk, and name disks, not partitions", *name);
+			errx(1, "no virtio disk %s: name disks of lsblk, not partitions", *name);
 	if (!s->num_disks && !o->interval)
 		errx(1, "no virtio disk");
 }

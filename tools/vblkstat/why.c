@@ -123,9 +123,11 @@ static void judge_polled(struct verdict *v, const struct period *p)
 		say(v, "mixed", "polling, beside plain requests (%.0f%% of all)",
 		    100 * plain / (plain + polled));
 	else if (q->value[KEY_STALLS] && q->value[KEY_REAPED_GUARD] >= polled / 2)
-		say(v, "stalled", "polled requests are reaped by the guard: their poller is stopped");
+		say(v, "stalled",
+		    "polled requests are reaped by the guard: their poller is stopped");
 	else if (q->value[KEY_STALLS])
-		say(v, "stalled", "polled requests are not reaped by their poller: it is stopped");
+		say(v, "stalled",
+		    "polled requests are not reaped by their poller: it is stopped");
 	else
 		say(v, "interrupted", "polled requests are reaped by interrupts");
 
@@ -179,7 +181,8 @@ void verdict_make(struct verdict *v, const struct period *p, const struct snapsh
 		judge(v, p, s);
 		break;
 	case STOCK:
-		say(v, "stock", "the stock driver runs it and counts nothing: load ours (make load)");
+		say(v, "stock",
+		    "the stock driver runs it and counts nothing: load ours (make load)");
 		break;
 	case NO_COUNTERS:
 		say(v, "unknown", "no counters in debugfs: see what the driver logged");
