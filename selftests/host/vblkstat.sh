@@ -204,8 +204,13 @@ verdicts()
 	verdict stalled "stalls"
 	one inflight_polled=4 callbacks=on
 	verdict stalled ""
-	one polled=4 inflight_polled=4 callbacks=off reaped_poll=4
+	one polled=4 inflight_polled=4 callbacks=off
+	verdict waiting ""
+	one polled=8 inflight_polled=4 callbacks=off reaped_poll=4
 	verdict polling ""
+	# There is no interrupt to turn on.
+	one polled=4 inflight_polled=4 callbacks=off polls=dedicated stalls=9
+	verdict stalled "stalls"
 	one polled=1000 reaped_poll=300 reaped_irq=700 sleepers=600
 	verdict interrupted "sleepers"
 	one polled=1000 reaped_poll=300 reaped_irq=700
@@ -243,6 +248,11 @@ splits()
 	verdict plain "split not-asked"
 	one polled=1000 reaped_poll=1000 plain=1000 reaped_irq=1000
 	attribute stat "1000 0 1300000 0 0 0 0"
+	verdict mixed "split"
+	mkdir -p "$tree/proc/sys/kernel"
+	echo 5.10.0-46-amd64 >"$tree/proc/sys/kernel/osrelease"
+	verdict mixed ""
+	echo 6.1.0-56-amd64 >"$tree/proc/sys/kernel/osrelease"
 	verdict mixed "split"
 	attribute queue/max_sectors_kb 0
 	attribute queue/max_segments 0
@@ -344,6 +354,20 @@ rates()
 	report 2 '(.disks[0].total.guard_fired_per_s * .seconds - 200 | fabs) < 1'
 	report 3 '.disks[0] | .total.polled == 0 and .total.poll_pct == null and .verdict == "idle"'
 	same "$(report 3 '.disks[0].restarted == false')" true
+}
+
+# What was sent in one period and reaped in the next
+late_verdicts()
+{
+	one polled=100 reaped_poll=100
+	watch -c 3
+	wait_for 20 reported 1
+	line 0 polled=104 reaped_poll=100 inflight_polled=4 callbacks=off | disk vda
+	wait_for 20 reported 2
+	line 0 polled=104 reaped_poll=100 reaped_guard=4 stalls=1 | disk vda
+	wait $watched
+	wait_for 5 reported 3
+	same "$(jq -r '.disks[0].verdict' "$work/lines" | xargs)" "polling waiting stalled"
 }
 
 no_first()
@@ -621,6 +645,7 @@ check "disks that cannot poll" cannot_poll
 check "the stock driver" stock
 check "each word of JSON is in the man page" documented
 check "rates: what was added between two reports" rates
+check "verdicts on requests that take long" late_verdicts
 check "-y: no first report" no_first
 check "counters that restart" restart
 check "disks that come and go" come_and_go

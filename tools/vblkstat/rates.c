@@ -53,6 +53,8 @@ static void add(struct queue *total, const struct queue *q)
 		if (__builtin_add_overflow(total->value[key], q->value[key],
 					   &total->value[key]))
 			total->value[key] = -1ULL;
+	if (__builtin_add_overflow(total->polled_done, q->polled_done, &total->polled_done))
+		total->polled_done = -1ULL;
 	total->has &= q->has;
 	if (total->callbacks != q->callbacks)
 		total->callbacks = total->callbacks && q->callbacks ?
@@ -69,6 +71,17 @@ static bool is_deserted(const struct queue *q)
 {
 	return q->value[KEY_INFLIGHT_POLLED] && q->callbacks == CALLBACKS_ON &&
 	       !q->value[KEY_SLEEPERS];
+}
+
+/* What was in flight before and what came, but for what is in flight now. */
+static unsigned long long polled_done(const struct queue *q, unsigned long long before)
+{
+	unsigned long long all;
+
+	if (__builtin_add_overflow(q->value[KEY_POLLED], before, &all))
+		all = -1ULL;
+	return all > q->value[KEY_INFLIGHT_POLLED] ?
+	       all - q->value[KEY_INFLIGHT_POLLED] : 0;
 }
 
 /*
@@ -97,14 +110,18 @@ void period_make(struct period *p, const struct disk *now, const struct disk *be
 	if (!p->queues)
 		abort();
 	for (i = 0; i < now->num_queues; i++) {
-		p->queues[i] = now->queues[i];
+		struct queue *q = &p->queues[i];
+
+		*q = now->queues[i];
 		if (before)
-			subtract(&p->queues[i], &before->queues[i]);
-		p->deserted |= is_deserted(&p->queues[i]);
+			subtract(q, &before->queues[i]);
+		q->polled_done = polled_done(q, before ?
+				before->queues[i].value[KEY_INFLIGHT_POLLED] : 0);
+		p->deserted |= is_deserted(q);
 		if (i)
-			add(&p->total, &p->queues[i]);
+			add(&p->total, q);
 		else
-			p->total = p->queues[i];
+			p->total = *q;
 	}
 }
 

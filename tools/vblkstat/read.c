@@ -355,6 +355,9 @@ void snapshot_take(struct snapshot *s, int root, char **wanted, bool first)
 	text = slurp(root, MODULE "/parameters/twin");
 	s->no_twin = text && *text == 'N';
 	free(text);
+	text = slurp(root, "proc/sys/kernel/osrelease");
+	s->keeps_split = text && !strncmp(text, "5.10.", 5);
+	free(text);
 	text = slurp(root, "proc/cmdline");
 	s->kdump = exists(root, "proc/vmcore") || (text && strstr(text, "elfcorehdr="));
 	free(text);

@@ -48,6 +48,7 @@ struct queue {
 	unsigned int has;		/* a bit a key: older drivers lack some */
 	enum callbacks callbacks;
 	enum polls polls;
+	unsigned long long polled_done;	/* reaped in the period, by whomever */
 };
 
 static inline bool has(const struct queue *q, enum key key)
@@ -84,6 +85,7 @@ struct snapshot {
 	size_t num_disks;
 	bool no_twin;			/* loaded with twin=N */
 	bool kdump;			/* this kernel was started by a crashed one */
+	bool keeps_split;		/* 5.10 polls for the parts of split I/O, too */
 };
 
 /* The figures of a row: NAN is "not known". */

@@ -60,7 +60,7 @@ static void why_scheduler(struct verdict *v, const struct disk *disk)
 {
 	if (*disk->scheduler && strcmp(disk->scheduler, "none"))
 		because(v, "scheduler",
-			"the scheduler is %s, in the way of polling: echo none >/sys/block/%s/queue/scheduler",
+			"the scheduler is %s, which slows polling down: echo none >/sys/block/%s/queue/scheduler",
 			disk->scheduler, disk->name);
 }
 
@@ -85,44 +85,51 @@ static bool are_large(const struct period *p, unsigned long long *average_kb,
 	return *average_kb > *limit_kb / 2;
 }
 
-static void why_plain(struct verdict *v, const struct period *p, bool all)
+static void why_plain(struct verdict *v, const struct period *p,
+		      const struct snapshot *s, bool all)
 {
 	unsigned long long average_kb, limit_kb;
+	bool split = !s->keeps_split && are_large(p, &average_kb, &limit_kb);
 
-	if (are_large(p, &average_kb, &limit_kb))
+	if (split)
 		because(v, "split",
 			"requests of %llu KiB on average: beyond %llu KiB (max_sectors_kb, max_segments) they are split and not polled",
 			average_kb, limit_kb);
 	if (all)
 		because(v, "not-asked",
-			"the application does not ask: it takes O_DIRECT and IORING_SETUP_IOPOLL (fio: ioengine=io_uring, hipri=1)");
+			"%s application does not ask: it takes O_DIRECT and IORING_SETUP_IOPOLL (fio: ioengine=io_uring, hipri=1)",
+			split ? "or the" : "the");
 }
 
 static void why_not_by_poller(struct verdict *v, const struct queue *q)
 {
 	if (q->value[KEY_STALLS])
 		because(v, "stalls",
-			"pollers stalled %llu times: stopped, frozen, throttled, or without a CPU",
+			"stalls of pollers: %llu (stopped, frozen, throttled, or without a CPU)",
 			q->value[KEY_STALLS]);
 	if (q->value[KEY_SLEEPERS])
 		because(v, "sleepers",
-			"pollers slept %llu times until an interrupt: others want their CPU",
+			"pollers that slept until an interrupt: %llu (others want their CPU)",
 			q->value[KEY_SLEEPERS]);
 }
 
-static void judge_polled(struct verdict *v, const struct period *p)
+static void judge_polled(struct verdict *v, const struct period *p,
+			 const struct snapshot *s)
 {
 	const struct queue *q = &p->total;
-	double polled = q->value[KEY_POLLED], plain = q->value[KEY_PLAIN];
+	double plain = q->value[KEY_PLAIN], all = plain + q->value[KEY_POLLED];
+	double half = q->polled_done / 2.0;
 
 	if (p->deserted)
 		say(v, "stalled", "polled requests wait: their poller is stopped");
-	else if (q->value[KEY_REAPED_POLL] >= polled / 2 && plain <= (plain + polled) / 100)
+	else if (!q->polled_done && !q->value[KEY_STALLS])
+		say(v, "waiting", "polled requests wait for the device");
+	else if (q->value[KEY_REAPED_POLL] >= half && half > 0 && plain <= all / 100)
 		say(v, "polling", "polling");
-	else if (q->value[KEY_REAPED_POLL] >= polled / 2)
+	else if (q->value[KEY_REAPED_POLL] >= half && half > 0)
 		say(v, "mixed", "polling, beside plain requests (%.0f%% of all)",
-		    100 * plain / (plain + polled));
-	else if (q->value[KEY_STALLS] && q->value[KEY_REAPED_GUARD] >= polled / 2)
+		    100 * plain / all);
+	else if (q->value[KEY_STALLS] && q->value[KEY_REAPED_GUARD] >= half)
 		say(v, "stalled",
 		    "polled requests are reaped by the guard: their poller is stopped");
 	else if (q->value[KEY_STALLS])
@@ -137,13 +144,14 @@ static void judge_polled(struct verdict *v, const struct period *p)
 			"no poller came in time: it is stopped, or busy with something else");
 	why_scheduler(v, p->disk);
 	if (plain)
-		why_plain(v, p, false);
+		why_plain(v, p, s, false);
 }
 
-static void judge_plain(struct verdict *v, const struct period *p)
+static void judge_plain(struct verdict *v, const struct period *p,
+			const struct snapshot *s)
 {
 	say(v, "plain", "not polling: all requests are plain");
-	why_plain(v, p, true);
+	why_plain(v, p, s, true);
 	why_not_by_poller(v, &p->total);
 	why_scheduler(v, p->disk);
 }
@@ -154,13 +162,13 @@ static void judge(struct verdict *v, const struct period *p, const struct snapsh
 
 	if (!has(q, KEY_PLAIN) || !has(q, KEY_POLLED) || !has(q, KEY_REAPED_POLL)) {
 		say(v, "unknown", "its counters do not tell: are they of this driver?");
-	} else if (q->value[KEY_POLLED] || p->deserted) {
-		judge_polled(v, p);
+	} else if (q->value[KEY_POLLED] || q->value[KEY_INFLIGHT_POLLED] || q->polled_done) {
+		judge_polled(v, p, s);
 	} else if (!p->disk->io_poll) {
 		say(v, "cannot", "not polling: this disk cannot");
 		why_no_io_poll(v, p, s);
 	} else if (q->value[KEY_PLAIN]) {
-		judge_plain(v, p);
+		judge_plain(v, p, s);
 	} else {
 		say(v, "idle", "idle%s",
 		    p->disk->io_poll == 1 ? ", and ready to poll" : "");
