@@ -84,12 +84,20 @@ split()
 	fi
 }
 
+# start_reports ARG...: vblkstat in the background
+start_reports()
+{
+	: >/tmp/report	# what the last test left is none
+	vblkstat "$@" >/tmp/report &
+	reports=$!
+}
+
 # ended_reports: the background vblkstat goes, and what it said stays.
 ended_reports()
 {
 	kill -TERM "$reports"
 	wait "$reports" || fail "vblkstat ended with $?: $(cat /tmp/report)"
-	cat /tmp/report
+	grep -vE '^(vd.: )?idle|"verdict":"idle"' /tmp/report || true
 }
 
 # judged CODE...: has a report so far come to one of these verdicts?
@@ -110,8 +118,7 @@ stopped()
 	shift 2
 	for attempt in 1 2 3; do
 		mark "$disk"
-		vblkstat --json -y -i 0.1 "$disk" >/tmp/report &
-		reports=$!
+		start_reports --json -y -i 0.1 "$disk"
 		wait_for 20 test -s /tmp/report
 		poller -c "/dev/$disk" 4 >/tmp/poller &
 		poller=$!
@@ -160,8 +167,7 @@ came_back()
 come_and_go()
 {
 	local dev driver=/sys/bus/virtio/drivers/virtio_blk
-	vblkstat -i 0.5 vda vdb >/tmp/report &
-	reports=$!
+	start_reports -i 0.5 vda vdb
 	wait_for 20 grep -q '^vdb: ' /tmp/report
 	dev=$(device vdb)
 	echo "$dev" >$driver/unbind
@@ -174,8 +180,7 @@ come_and_go()
 reload()
 {
 	reader /dev/vda 500
-	vblkstat -i 10 -c 2 vda >/tmp/report &
-	reports=$!
+	start_reports -i 10 -c 2 vda
 	wait_for 20 grep -q '^vda: ' /tmp/report
 	vblk-unload
 	vblk-load ours
