@@ -164,6 +164,13 @@ other_drivers()
 	same "$(stat | awk '$2 == "0" { print $3, $4, $11 }')" "- 5 -"
 	same "$(json '.disks[0].queues[0] | [.polls, .stalls, .plain] | map(tostring) | join(" ")')" \
 		"null null 5"
+	# A total of what some queues lack is not known.
+	{
+		line 0 plain=5 reaped_irq=5 | sed 's/ stalls=0//; s/ polls=twin//'
+		line 1 stalls=4
+	} | disk vda
+	same "$(json '.disks[0].total | [.polls, .stalls, .plain] | map(tostring) | join(" ")')" \
+		"null null 5"
 }
 
 # --- Verdicts -----------------------------------------------------------------
