@@ -33,6 +33,10 @@ install uninstall:
 deb:
 	@$(here)tools/install/deb
 
+vblkstat:
+	@$(MAKE) -s -C $(here)tools/vblkstat
+	@echo $(here)build/vblkstat
+
 bench:
 	@$(here)tools/bench/run $(if $(filter-out 0,$(QUICK)),--quick)
 
@@ -55,9 +59,11 @@ help:
 	@echo 'make unload           and back'
 	@echo 'make install          install it with dkms, for later kernels, too; make uninstall'
 	@echo 'make deb              a Debian package that does the same, in build/deb'
+	@echo 'make vblkstat         build build/vblkstat, which shows whether disks poll'
 	@echo 'make bench [QUICK=1]  compare with the stock driver in guests'
 	@echo 'make check            all tests; check-static, check-host, check-guest: some'
 	@echo 'make check-all        everything on every kernel, and the long tests: hours'
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
-.PHONY: all modules load unload install uninstall deb bench check check-all check-static check-host check-guest clean help
+.PHONY: all modules load unload install uninstall deb vblkstat bench check check-all \
+	check-static check-host check-guest clean help

@@ -18,6 +18,7 @@ suite host governor -
 suite host limits -
 suite host input -
 suite host dkms -
+suite host vblkstat -
 
 both="6.1 5.10"
 
@@ -68,6 +69,10 @@ suite guest errors "$both" --cpus 1 --queues 1 --disk node:bad \
 suite guest lifecycle "$both" --cpus 2 --queues 2 --disk null --disk null:200000000
 suite guest cycles "$both" --cpus 2 --queues 2 --disk null
 suite guest signing "$both" --cpus 1 --queues 1 --driver none --append module.sig_enforce=1
+
+# Fast, 2 ms, and half a second
+suite guest vblkstat "$both" --cpus 1 --queues 1 \
+	--disk null --disk null:2000000 --disk null:500000000
 
 # Installed, booted from, removed: half an hour a line.
 suite long rootdisk -
