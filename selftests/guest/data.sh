@@ -52,10 +52,10 @@ segments()
 fsyncs()
 {
 	local before
-	before=$(flushes vblk0)
+	before=$(statistic flush_operations vblk0)
 	# shellcheck disable=SC2086	# words
 	plain --filename=/dev/vda $verify --bs=4k --size=4M --fsync=16 --iodepth=8
-	is "$(flushes vblk0)" -ge $((before + 64)) "flushes"
+	is "$(statistic flush_operations vblk0)" -ge $((before + 64)) "flushes"
 	all_accounted vda
 }
 
@@ -63,12 +63,12 @@ fsyncs()
 dsync_polled()
 {
 	local before
-	before=$(flushes vblk0)
+	before=$(statistic flush_operations vblk0)
 	mark vda
 	# shellcheck disable=SC2086	# words
 	polled --filename=/dev/vda $verify --bs=4k --number_ios=500 --size=4M \
 		--sync=dsync --iodepth="$1"
-	is "$(flushes vblk0)" -ge $((before + 500 / $1)) "flushes"
+	is "$(statistic flush_operations vblk0)" -ge $((before + 500 / $1)) "flushes"
 	is "$(grown polled)" -ge 500 "polled requests"
 	all_accounted vda
 }

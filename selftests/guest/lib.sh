@@ -191,11 +191,9 @@ qmp()
 	case $answer in *'"return"'*) ;; *) return 1 ;; esac
 }
 
-# flushes DISK: how many vblkN was asked for, says QEMU.
-flushes()
+# statistic KEY DISK: of vblkN, from QEMU's own counters.
+statistic()
 {
-	qmp query-blockstats | awk -v RS='"device": ""' -v "qdev=/$1/" 'index($0, qdev) {
-		sub(/.*"flush_operations": /, "")
-		print $0 + 0
-	}'
+	qmp query-blockstats | awk -v RS='"device": ""' -v qdev="/$2/" -v key="\"$1\": " '
+	index($0, qdev) && sub(".*" key, "") { print $0 + 0 }'
 }
