@@ -166,8 +166,8 @@ other_drivers()
 		"null null 5"
 	# A total of what some queues lack is not known.
 	{
-		line 0 plain=5 reaped_irq=5 | sed 's/ stalls=0//; s/ polls=twin//'
-		line 1 stalls=4
+		line 0 stalls=4
+		line 1 plain=5 reaped_irq=5 | sed 's/ stalls=0//; s/ polls=twin//'
 	} | disk vda
 	same "$(json '.disks[0].total | [.polls, .stalls, .plain] | map(tostring) | join(" ")')" \
 		"null null 5"
