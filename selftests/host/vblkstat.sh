@@ -166,8 +166,8 @@ other_drivers()
 		"null null 5"
 	# A total of what some queues lack is not known.
 	{
-		line 0 plain=5 reaped_irq=5 | sed 's/ stalls=0//; s/ polls=twin//'
-		line 1 stalls=4
+		line 0 stalls=4
+		line 1 plain=5 reaped_irq=5 | sed 's/ stalls=0//; s/ polls=twin//'
 	} | disk vda
 	same "$(json '.disks[0].total | [.polls, .stalls, .plain] | map(tostring) | join(" ")')" \
 		"null null 5"
@@ -528,6 +528,7 @@ fuzz()
 		line 1 plain=999 polled=18446744073709551615 polls=no)
 	for ((round = 0; round < $1; round++)); do
 		new_tree
+		mkdir -p "$tree"/sys/block/vd{0..199}/queue
 		for ((n = 0; n < 200; n++)); do
 			text=$good
 			for ((i = RANDOM % 8; i >= 0; i--)); do
@@ -539,7 +540,7 @@ fuzz()
 				3) text=${text:0:at}${bytes:RANDOM%${#bytes}:1}${text:at+1} ;;
 				esac
 			done
-			echo "$text" | disk "vd$n"
+			echo "$text" >"$counters/vd$n"
 			echo "${text:0:RANDOM%40}" >"$tree/sys/block/vd$n/stat"
 			echo "[${text:RANDOM%99:40}" >"$tree/sys/block/vd$n/queue/scheduler"
 		done
