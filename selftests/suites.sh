@@ -69,5 +69,6 @@ suite guest lifecycle "$both" --cpus 2 --queues 2 --disk null --disk null:200000
 suite guest cycles "$both" --cpus 2 --queues 2 --disk null
 suite guest signing "$both" --cpus 1 --queues 1 --driver none --append module.sig_enforce=1
 
-# Installed, booted from, removed: half an hour a line.
+# Installed, booted from, removed: without KVM half an hour a line.
+suite long dkms -
 suite long rootdisk -

@@ -1,0 +1,7 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The tests of host/dkms with the dkms of another release, which moves the stock
+# module away and compresses ours.
+set -eu
+exec "$(dirname "$0")/../host/dkms.sh" 7.2
