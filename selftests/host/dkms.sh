@@ -5,13 +5,15 @@
 # before the stock module, in the initramfs; refused where it does not belong;
 # and everything as before once it is removed. Each test goes on where the one
 # before it ended.
-#	selftests/host/dkms.sh [LINE]
+#	selftests/host/dkms.sh [LINE [MODULES]]
+# where MODULES is what initramfs-tools is to take: "list" is quickly made.
 set -eu
 cd "$(dirname "$0")/../.."
 . selftests/lib.sh
 . tools/vm/lib.sh
 test_timeout=300
 line=${1-6.1}
+modules=${2-list}
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/vblk-dkms.XXXXXX")
 trap 'as_root rm -rf --one-file-system "$work"' EXIT
@@ -111,9 +113,9 @@ other_kernels()
 installs()
 {
 	other_kernels
-	there bash -c 'echo options virtio_blk queue_depth=64 >/etc/modprobe.d/disk.conf
-		sed -i s/^MODULES=.*/MODULES=list/ /etc/initramfs-tools/initramfs.conf
-		echo virtio_blk >>/etc/initramfs-tools/modules'
+	there bash -c "echo options virtio_blk queue_depth=64 >/etc/modprobe.d/disk.conf
+		sed -i s/^MODULES=.*/MODULES=$modules/ /etc/initramfs-tools/initramfs.conf
+		[ $modules != list ] || echo virtio_blk >>/etc/initramfs-tools/modules"
 	says "^Building initial module .*${kernel//+/[+]}" apt-get install -y "/src/${deb#"$root/"}"
 	there dkms status
 	same "$(there dkms status | grep -c installed)" 1 "kernels with it"
