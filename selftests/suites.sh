@@ -82,5 +82,6 @@ suite guest signing "$main" --cpus 1 --queues 1 --driver none --append module.si
 suite guest vblkstat "$main" --cpus 1 --queues 1 \
 	--disk null --disk null:2000000 --disk null:500000000
 
-# Installed, booted from, removed: half an hour a line.
+# Installed, booted from, removed: without KVM half an hour a line.
+suite long dkms -
 suite long rootdisk -

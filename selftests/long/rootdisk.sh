@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . selftests/lib.sh
-test_timeout=3600
+test_timeout=4000
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/vblk-rootdisk-test.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -40,7 +40,7 @@ makes()
 
 for line in ${1-6.1 7.2}; do
 	rm -f "$image"
-	check "$line: a system is made" makes $line
+	check "$line: a system is made" makes "$line"
 	[ -e "$image" ] || continue
 	check "$line: it installs the package" boot stock_runs write_before install_package
 	check "$line: it boots on the new driver, polls, and keeps its data" \
