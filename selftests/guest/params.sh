@@ -184,7 +184,7 @@ check "num_request_queues=1000 is clamped" too_many_queues
 check "queue_depth=32" depth
 check "queue_depth=100000 is clamped" too_deep
 check "poll_queues=1" dedicated
-if ! on_line 5.10; then
+if kernel stock_polls; then
 	check "poll_queues=1: vectors are named as stock's" as_stock poll_queues=1
 fi
 check "poll_queues=1: the guard stands in for a stopped poller" dedicated_stalled
