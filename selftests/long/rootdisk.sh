@@ -40,7 +40,7 @@ makes()
 
 for line in ${1-6.1 7.2}; do
 	rm -f "$image"
-	check "$line: a system is made" makes $line
+	check "$line: a system is made" makes "$line"
 	[ -e "$image" ] || continue
 	check "$line: it installs the package" boot stock_runs write_before install_package
 	check "$line: it boots on the new driver, polls, and keeps its data" \
