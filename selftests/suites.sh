@@ -50,7 +50,8 @@ suite guest rings "$main" --cpus 2 --queues 2 \
 	--disk ram:64M,indirect_desc=off,packed=on \
 	--disk ram:64M,queue-size=16 \
 	--disk ram:64M,num-queues=4 \
-	--disk ram:64M,num-queues=1
+	--disk ram:64M,num-queues=1 \
+	--qmp "$work/qmp" --qemu "$qmp_port"
 
 suite guest identity "$smoke" --cpus 1 --queues 1 \
 	--disk ram:64M \
@@ -67,7 +68,8 @@ suite guest identity "$smoke" --cpus 1 --queues 1 \
 suite guest features "$smoke" --cpus 1 --queues 1 --disk ram:64M \
 	--disk ram:64M,config-wce=off,max-discard-sectors=2048,max-write-zeroes-sectors=2048 \
 	--qmp "$work/qmp" --qemu "$qmp_port"
-suite guest params "$main" --cpus 2 --queues 2 --disk null:20000000
+suite guest params "$main" --cpus 2 --queues 2 --disk null:20000000 \
+	--disk null,num-queues=4
 
 # Sector 2048 can be neither read nor written.
 suite guest errors "$main" --cpus 1 --queues 1 --disk node:bad \
@@ -76,6 +78,9 @@ suite guest lifecycle "$smoke" --cpus 2 --queues 2 --disk null --disk null:20000
 suite guest suspend "$main" --cpus 2 --queues 2 --disk ram:64M --disk ram:64M \
 	--disk null:500000000 --disk ram:768M
 suite guest cycles "$main" --cpus 2 --queues 2 --disk null
+suite guest swap "$main" --cpus 1 --queues 1 --driver stock \
+	--disk ram:64M --disk ram:64M --disk ram:64M
+suite guest stacked "$main" --cpus 1 --queues 1 --disk ram:64M --disk ram:64M
 suite guest signing "$main" --cpus 1 --queues 1 --driver none --append module.sig_enforce=1
 
 # Fast, 2 ms, and half a second

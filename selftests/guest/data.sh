@@ -97,7 +97,7 @@ exchange_control()
 
 check "plain, 512 bytes to 1 MiB" verified_plain
 check "polled, 512 bytes to 512 KiB" verified_polled polled
-if on_line 5.10; then
+if kernel polls_sync; then
 	check "polled by pvsync2, 512 bytes to 512 KiB" verified_polled sync_polled
 fi
 check "plain and polled at once on one queue" verified_both

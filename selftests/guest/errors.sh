@@ -49,7 +49,7 @@ check "a plain write of a bad sector" reported plain write
 check "a polled read of a bad sector" reported polled read
 check "a polled write of a bad sector" reported polled write
 check "a bad sector among 64 polled reads in flight" one_of_many
-if on_line 5.10; then
+if kernel polls_sync; then
 	check "a synchronous polled read of a bad sector" reported sync_polled read
 fi
 

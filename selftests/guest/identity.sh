@@ -10,10 +10,12 @@ set -eu
 
 # Attributes of a disk that differ from the stock driver's, on purpose:
 #  io_poll, io_poll_delay	every disk polls
-#  scheduler, nr_requests	two contexts on one queue: none, not mq-deadline
-#  mq/				the contexts themselves
+#  mq/				two contexts a queue
 #  max_segments of vdd		a chain is never longer than the ring
-deliberate='^[^ ]*/(queue/(io_poll|io_poll_delay|scheduler|nr_requests|iosched/.*)|mq/.*) |^vdd/queue/max_segments '
+# Those contexts also make the default scheduler another one (see schedulers), and
+# with it queue/iosched/, nr_requests and async_depth. So they are compared under
+# one scheduler.
+deliberate='^[^ ]*/(queue/(io_poll|io_poll_delay)|mq/.*) |^vdd/queue/max_segments '
 
 # attributes: of all disks, "DISK/PATH VALUE" a line.
 attributes()
@@ -21,6 +23,7 @@ attributes()
 	local disk
 	for disk in /sys/block/vd*; do
 		cd -P "$disk"
+		echo none >queue/scheduler
 		find . -type f -readable ! -path './power/*' ! -path './trace/*' \
 			! -path './integrity/*' ! -name stat ! -name inflight \
 			! -name uevent ! -name diskseq ! -name 'events*' \
@@ -43,9 +46,68 @@ same_as_stock()
 	is "$(wc -l </tmp/ours)" -ge 200 "attributes compared"
 }
 
+# default_scheduler DISK
+default_scheduler()
+{
+	sed 's/.*\[\(.*\)\].*/\1/' "/sys/block/$1/queue/scheduler"
+}
+
+# The one of a disk with several contexts, although it has one queue.
+schedulers()
+{
+	local disk
+	vblk-unload
+	vblk-load stock
+	same "$(default_scheduler vda)" mq-deadline "stock's scheduler"
+	vblk-unload
+	vblk-load ours
+	for disk in vda vdb vdc vdd vde vdf vdg vdh; do
+		same "$(default_scheduler $disk)" none "scheduler of $disk"
+	done
+}
+
 serial()
 {
 	same "$(cat "/sys/block/$1/serial")" "$2" "serial"
+}
+
+# le32 VALUE: four bytes, as escapes of printf
+le32()
+{
+	printf '\\x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24))
+}
+
+# table [TYPE START SECTORS]...: a sector with a partition table of up to four
+table()
+{
+	local entries=""
+	while [ $# -gt 0 ]; do
+		entries+="\\0\\0\\0\\0$(printf '\\x%02x' "$1")\\0\\0\\0$(le32 "$2")$(le32 "$3")"
+		shift 3
+	done
+	{
+		head -c 446 /dev/zero
+		printf %b "$entries"
+		head -c 64 /dev/zero
+	} | head -c 510
+	printf '\x55\xaa'
+}
+
+# fifteen_partitions: three, and eleven in the fourth, which counts, too
+fifteen_partitions()
+{
+	local n
+	table 131 2048 2048 131 4096 2048 131 6144 2048 5 8192 $((11 * 2048))
+	head -c $((8191 * 512)) /dev/zero
+	for n in $(seq 0 10); do
+		# Its own sectors are counted from here, the next one from the first.
+		if [ "$n" -lt 10 ]; then
+			table 131 1 1024 5 $(((n + 1) * 2048)) 2048
+		else
+			table 131 1 1024
+		fi
+		head -c $((2047 * 512)) /dev/zero
+	done
 }
 
 minors()
@@ -55,27 +117,23 @@ minors()
 		same "$(cut -d: -f2 /sys/block/$disk/dev)" $((16 * n)) "minor of $disk"
 		n=$((n + 1))
 	done
+	fifteen_partitions | dd of=/dev/vdb bs=1M oflag=direct iflag=fullblock status=none
+	blockdev --rereadpt /dev/vdb
 	for part in $(seq 15); do
-		addpart /dev/vdb "$part" $((part * 2048)) 2048
 		same "$(cut -d: -f2 "/sys/block/vdb/vdb$part/dev")" $((16 + part)) \
 			"minor of vdb$part"
 	done
+	same "$(cat /sys/block/vdb/vdb15/start /sys/block/vdb/vdb15/size | xargs)" "28673 1024"
 	reader /dev/vdb15 20
-	for part in $(seq 15); do
-		delpart /dev/vdb "$part"
-	done
+	dd if=/dev/zero of=/dev/vdb bs=512 count=1 oflag=direct status=none
+	blockdev --rereadpt /dev/vdb
+	! ls -d /sys/block/vdb/vdb* 2>/dev/null || fail "partitions are left"
 }
 
 # The table that a disk has is read when it appears.
 partition_table()
 {
-	{
-		head -c 446 /dev/zero
-		# not active, type 83, sectors 2048 to 4095; three empty entries
-		printf '\x00\x00\x00\x00\x83\x00\x00\x00\x00\x08\x00\x00\x00\x08\x00\x00'
-		head -c 48 /dev/zero
-		printf '\x55\xaa'
-	} | dd of=/dev/vda bs=512 oflag=direct status=none
+	table 131 2048 2048 | dd of=/dev/vda bs=512 oflag=direct iflag=fullblock status=none
 	vblk-unload
 	vblk-load ours
 	same "$(cat /sys/block/vda/vda1/start /sys/block/vda/vda1/size | xargs)" "2048 2048"
@@ -172,6 +230,7 @@ check "block sizes and topology" block_sizes
 check "a read-only disk" read_only
 check "write cache" write_cache
 check "a disk of size 0" empty
+check "the default scheduler is none" schedulers
 check "attributes are the stock driver's" same_as_stock
 check "size changes, to 0 and from it" resize
 finish

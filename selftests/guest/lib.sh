@@ -104,10 +104,29 @@ value()
 	sed -n "s/.*\\b$1=\\([0-9]*\\).*/\\1/p" "$2"
 }
 
-# on_line LINE...: is this guest's kernel one of these lines?
-on_line()
+# What tests expect of some kernels and not of others: PROPERTY, and its lines.
+declare -A kernels=(
+	# polls for synchronous I/O, too (RWF_HIPRI; ignored since 5.19)
+	[polls_sync]="5.10"
+	# splits what is polled and too large; later ones send it unpolled, or try
+	# for ever
+	[splits_polled]="5.10"
+	# io_poll can be turned off
+	[writes_io_poll]="5.10"
+	# leaves the last event index in the ring when callbacks go off, so that an
+	# interrupt may come all the same
+	[keeps_event_index]="5.10"
+	# its stock driver has num_request_queues and poll_queues
+	[stock_polls]="6.1 6.12 7.2"
+	# polls through the device mapper
+	[polls_stacked]="6.1 6.12 7.2"
+)
+
+# kernel PROPERTY: has this guest's it?
+kernel()
 {
-	case " $* " in *" $VBLK_KERNEL "*) ;; *) return 1 ;; esac
+	[ "${kernels[$1]-}" ] || fail "no line has the property '$1'"
+	case " ${kernels[$1]} " in *" $VBLK_KERNEL "*) ;; *) return 1 ;; esac
 }
 
 # quiet_fio ARG...: fio, of which nothing is heard but what went wrong.

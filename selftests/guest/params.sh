@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Module parameters: what they do, what is out of range, and what the log says
-# about it. Two vCPUs, and one disk with two queues that takes 20 ms.
+# about it. Two vCPUs; vda has two queues and takes 20 ms, vdb has four.
 set -eu
 # shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
@@ -17,10 +17,10 @@ reload()
 	cat /tmp/log
 }
 
-# warned PARAM: exactly one line of the log is about it.
+# warned PARAM: exactly one line of the log is about it and vda.
 warned()
 {
-	same "$(grep -c "$1=" /tmp/log || true)" 1 "lines about $1 in the log"
+	same "$(grep -c "$(device vda).* $1=" /tmp/log || true)" 1 "lines about $1 in the log"
 }
 
 unwarned()
@@ -34,14 +34,20 @@ vectors()
 	sed -n "s/.* $(device vda)-\(req[^ ]*\)$/\1/p" /proc/interrupts | sort | xargs
 }
 
+# Of vda, or another disk
 queues()
 {
-	wc -l <$counters/vda
+	wc -l <"$counters/${1-vda}"
 }
 
 contexts()
 {
-	find /sys/block/vda/mq -mindepth 1 -maxdepth 1 -type d | wc -l
+	find "/sys/block/${1-vda}/mq" -mindepth 1 -maxdepth 1 -type d | wc -l
+}
+
+requests()
+{
+	cat "/sys/block/${1-vda}/queue/nr_requests"
 }
 
 works()
@@ -58,7 +64,53 @@ defaults()
 	same "$(queues)" 2 "queues"
 	same "$(contexts)" 4 "contexts"
 	same "$(vectors)" "req.0 req.1" "vectors"
+	same "$(requests)" 256 "requests"
 	same "$(cat /sys/block/vda/queue/io_poll)" 1 "io_poll"
+	# More than one a CPU would be of no use.
+	same "$(queues vdb)" 2 "queues of vdb"
+	works
+}
+
+# Their names and permissions, and what the module says of their types.
+parameters()
+{
+	(cd /sys/module/virtio_blk/parameters && stat -c '%n %a' -- * | sort)
+	modinfo -F parmtype "/modules/$1/virtio_blk.ko" | sort
+}
+
+stock_has()
+{
+	reload stock
+	parameters stock >/tmp/stock
+	reload ours
+	parameters ours >/tmp/ours
+	cat /tmp/ours
+	grep -q '^queue_depth 444$' /tmp/stock || fail "the stock driver has no queue_depth"
+	same "$(comm -23 <(sort /tmp/stock) <(sort /tmp/ours))" "" \
+		"what the stock driver has and ours lacks"
+}
+
+# Of the stock driver the kernel says the same, and goes on.
+unknown()
+{
+	local driver
+	for driver in stock ours; do
+		reload $driver no_such=1
+		dmesg | grep 'virtio_blk: unknown parameter .no_such. ignored' ||
+			fail "the log does not name it"
+	done
+	[ ! -e /sys/module/virtio_blk/parameters/no_such ] || fail "it is there"
+	works
+}
+
+# As without them
+no_limit()
+{
+	reload ours num_request_queues=0 queue_depth=0 poll_queues=0
+	unwarned
+	same "$(queues) $(queues vdb)" "2 2" "queues"
+	same "$(contexts) $(contexts vdb)" "4 4" "contexts"
+	same "$(requests) $(requests vdb)" "256 256" "requests"
 	works
 }
 
@@ -77,7 +129,8 @@ fewer_queues()
 {
 	reload ours num_request_queues=1
 	unwarned
-	same "$(queues)" 1 "queues"
+	same "$(queues) $(queues vdb)" "1 1" "queues"
+	same "$(contexts) $(contexts vdb)" "2 2" "contexts"
 	same "$(vectors)" "req.0" "vectors"
 	works
 }
@@ -86,7 +139,9 @@ too_many_queues()
 {
 	reload ours num_request_queues=1000
 	warned num_request_queues
-	same "$(queues)" 2 "queues"
+	same "$(queues) $(queues vdb)" "2 2" "queues"
+	same "$(contexts) $(contexts vdb)" "4 4" "contexts"
+	same "$(vectors)" "req.0 req.1" "vectors"
 	works
 }
 
@@ -94,7 +149,7 @@ depth()
 {
 	reload ours queue_depth=32
 	unwarned
-	same "$(cat /sys/block/vda/queue/nr_requests)" 32 "requests"
+	same "$(requests) $(requests vdb)" "32 32" "requests"
 	works
 }
 
@@ -102,6 +157,7 @@ too_deep()
 {
 	reload ours queue_depth=100000
 	warned queue_depth
+	same "$(requests) $(requests vdb)" "10240 10240" "requests"
 	works
 }
 
@@ -142,7 +198,8 @@ too_many_dedicated()
 {
 	reload ours poll_queues=2
 	warned poll_queues
-	same "$(queues)" 2 "queues"
+	same "$(queues) $(queues vdb)" "2 2" "queues"
+	same "$(contexts) $(contexts vdb)" "2 2" "contexts"
 	same "$(vectors)" "req.0" "vectors"
 	works
 }
@@ -178,13 +235,16 @@ no_number()
 }
 
 check "no parameters" defaults
+check "stock's parameters are ours, with their types and permissions" stock_has
 check "vectors are named as stock's" as_stock
+check "0 is no limit" no_limit
+check "an unknown parameter is ignored, and named" unknown
 check "num_request_queues=1" fewer_queues
 check "num_request_queues=1000 is clamped" too_many_queues
 check "queue_depth=32" depth
 check "queue_depth=100000 is clamped" too_deep
 check "poll_queues=1" dedicated
-if ! on_line 5.10; then
+if kernel stock_polls; then
 	check "poll_queues=1: vectors are named as stock's" as_stock poll_queues=1
 fi
 check "poll_queues=1: the guard stands in for a stopped poller" dedicated_stalled

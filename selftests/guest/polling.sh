@@ -75,7 +75,7 @@ sleepers()
 {
 	local hog
 
-	on_line 5.10 || skip "this kernel polls for no synchronous I/O"
+	kernel polls_sync || skip "this kernel polls for no synchronous I/O"
 	mark vda
 	while :; do :; done &
 	hog=$!
@@ -93,7 +93,7 @@ check "callbacks: lazily off, and on again for plain reads" lazy
 check "io_uring, depth 1: polled without interrupts" hundred_thousand polled
 check "io_uring, depth 32: polled without interrupts" \
 	hundred_thousand polled --iodepth=32 --iodepth_batch_submit=16 --iodepth_batch_complete_min=1
-if on_line 5.10; then
+if kernel polls_sync; then
 	check "pvsync2: polled without interrupts" hundred_thousand sync_polled
 fi
 check "a poller that gives up its CPU is promised an interrupt" sleepers

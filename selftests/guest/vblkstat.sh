@@ -51,7 +51,7 @@ polling()
 
 sync_polling()
 {
-	on_line 5.10 || skip "this kernel polls for no synchronous I/O"
+	kernel polls_sync || skip "this kernel polls for no synchronous I/O"
 	during polled sync_polled --bs=4k
 	says 'vda: polling'
 }
@@ -74,7 +74,7 @@ scheduler()
 # Of 2 MiB, they arrive in parts.
 split()
 {
-	if on_line 5.10; then
+	if kernel splits_polled; then
 		during polled polled --bs=2M
 		says 'vda: polling'
 		never_says split
@@ -145,10 +145,10 @@ reported()
 	[ "$(wc -l </tmp/report)" -ge "$1" ]
 }
 
-# On 5.10 an interrupt may be faster than the guard (see stalled.sh).
+# An interrupt may be faster than the guard, see stalled.sh.
 stopped_fast()
 {
-	if on_line 5.10; then
+	if kernel keeps_event_index; then
 		stopped vdb 'polled requests are reaped by' stalled interrupted
 	else
 		stopped vdb 'polled requests are reaped by the guard: their poller is stopped' stalled
@@ -204,7 +204,7 @@ cannot_poll()
 
 io_poll_off()
 {
-	on_line 5.10 || skip "this kernel takes no 0 for io_poll"
+	kernel writes_io_poll || skip "this kernel takes no 0 for io_poll"
 	echo 0 >/sys/block/vda/queue/io_poll
 	vblkstat vda >/tmp/report
 	echo 1 >/sys/block/vda/queue/io_poll

@@ -5,17 +5,18 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . selftests/lib.sh
+. tools/vm/lib.sh
 test_timeout=600
 
 builds()
 {
 	local status=0
 	tools/vm/module --strict "$1" || status=$?
-	[ $status != 77 ] || skip "the mirror has no release with this kernel"
+	[ $status != "$EX_GONE" ] || skip "the mirror has no release with this kernel"
 	return $status
 }
 
-for line in 6.1 5.10; do
-	check "builds without warnings on $line" builds $line
+for line in $kernel_lines; do
+	check "builds without warnings on $line" builds "$line"
 done
 finish
