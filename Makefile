@@ -20,6 +20,10 @@ load:
 unload:
 	@$(here)tools/swap stock
 
+vblkdev:
+	@$(here)tools/deps host
+	@$(MAKE) -s -C $(here)tools/vblkdev
+
 bench:
 	@$(here)tools/bench/run $(if $(filter-out 0,$(QUICK)),--quick)
 
@@ -39,6 +43,7 @@ help:
 	@echo 'make unload           and back'
 	@echo 'make bench [QUICK=1]  compare with the stock driver in guests'
 	@echo 'make check            all tests; check-static, check-host, check-guest: some'
+	@echo 'make vblkdev          build the device of our own: build/vblkdev/vblkdev --help'
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
-.PHONY: all modules load unload bench check check-static check-host check-guest clean help
+.PHONY: all modules load unload vblkdev bench check check-static check-host check-guest clean help
