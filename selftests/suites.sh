@@ -16,6 +16,8 @@ suite static build -
 suite host governor -
 suite host limits -
 suite host input -
+suite host vblkdev_ring -
+suite host vblkdev_protocol -
 
 both="6.1 5.10"
 

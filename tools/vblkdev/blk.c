@@ -9,20 +9,20 @@
 #include <stdarg.h>
 #include <string.h>
 
-void violated(struct queue *q, enum rule rule, const char *format, ...)
+void violated(struct queue *q, enum rule which, const char *format, ...)
 {
 	struct device *dev = q->dev;
-	char *first = dev->violation[rule];
+	char *first = dev->violation[which];
 	va_list args;
 
-	count(&q->n.rules[rule], 1);
+	count(&q->n.rules[which], 1);
 	pthread_mutex_lock(&dev->lock);
 	if (!*first) {
 		va_start(args, format);
 		vsnprintf(first, sizeof(dev->violation[0]), format, args);
 		va_end(args);
 		note("queue %u: rule %s (VIRTIO 1.2, %s: %s) is violated: %s", q->index,
-		     rules[rule].name, rules[rule].section, rules[rule].text, first);
+		     rules[which].name, rules[which].section, rules[which].text, first);
 	}
 	pthread_mutex_unlock(&dev->lock);
 }

@@ -206,7 +206,8 @@ char *control_command(struct device *dev, const char *line)
 	} else if (!strcmp(c.name, "disconnect")) {
 		dev->hang_up = true;
 	} else {
-		error = "no such command: one of stats fault clear release config features defaults disconnect";
+		error = "no such command: one of stats fault clear release config "
+			"features defaults disconnect";
 	}
 	if (error) {
 		fputs("{\"ok\": false, \"error\": ", to);

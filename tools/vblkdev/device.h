@@ -160,7 +160,7 @@ struct device {
 /* blk.c: what a request is, and its answer. */
 void request_begin(struct request *req);
 void request_done(struct request *req, uint8_t status);
-void violated(struct queue *q, enum rule rule, const char *format, ...)
+void violated(struct queue *q, enum rule which, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* queue.c */

@@ -94,9 +94,9 @@ void ring_want_kicks(struct ring *r, bool want)
 		atomic_thread_fence(memory_order_seq_cst);
 }
 
-int ring_break(struct ring *r, struct chain *c, enum rule rule, const char *why)
+int ring_break(struct ring *r, struct chain *c, enum rule which, const char *why)
 {
-	c->rules |= RULE_BIT(rule);
+	c->rules |= RULE_BIT(which);
 	r->broken = why;
 	return -1;
 }
@@ -149,9 +149,9 @@ void chain_exit(struct chain *c)
 		free(c->iov);
 }
 
-void chain_error(struct chain *c, enum rule rule, const char *error)
+void chain_error(struct chain *c, enum rule which, const char *error)
 {
-	c->rules |= RULE_BIT(rule);
+	c->rules |= RULE_BIT(which);
 	if (!c->error)
 		c->error = error;
 }

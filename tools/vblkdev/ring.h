@@ -101,11 +101,11 @@ static inline bool ring_id_in_flight(const struct ring *r, unsigned int id)
 }
 
 /* The driver violated a rule in a way after which nothing can be trusted: -1. */
-int ring_break(struct ring *r, struct chain *c, enum rule rule, const char *why);
+int ring_break(struct ring *r, struct chain *c, enum rule which, const char *why);
 /* The chain is the device's now: 1, or -1 where its id was already. */
 int ring_id_taken(struct ring *r, struct chain *c);
 void ring_id_back(struct ring *r, unsigned int id);
-void chain_error(struct chain *c, enum rule rule, const char *error);
+void chain_error(struct chain *c, enum rule which, const char *error);
 void chain_add(const struct ring *r, struct chain *c, uint64_t addr, uint32_t len,
 	       bool device_writes);
 /* A table of descriptors, by its guest address: copies number i, or false. */
