@@ -69,10 +69,12 @@ static void scribble(struct request *req)
 		memset(req->header, 0xff, sizeof(struct virtio_blk_outhdr));
 	if (r->packed)
 		return;
-	if (fault(faults_of(req->q), FAULT_DESC_SCRIBBLE, req, NULL))
-		memset(&r->desc[req->chain.id], 0xff, sizeof(*r->desc));
+	if (fault(faults_of(req->q), FAULT_DESC_SCRIBBLE, req, NULL)) {
+		r->desc[req->chain.id].addr = ~0ull;
+		r->desc[req->chain.id].len = ~0u;
+	}
 	if (fault(faults_of(req->q), FAULT_AVAIL_SCRIBBLE, req, NULL))
-		r->avail->idx += 0x4000;
+		r->avail->ring[(uint16_t)(r->last_avail - 1) & (r->size - 1)] = 0xffff;
 }
 
 static uint32_t wrong_id(struct request *req)
