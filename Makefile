@@ -30,6 +30,9 @@ bench:
 check:
 	@$(here)selftests/run static host guest
 
+check-hostile:
+	@$(here)selftests/run $(addprefix --kernel ,$(KERNEL)) $(addprefix --driver ,$(DRIVER)) hostile
+
 check-static check-host check-guest: check-%:
 	@$(here)selftests/run $*
 
@@ -44,6 +47,10 @@ help:
 	@echo 'make bench [QUICK=1]  compare with the stock driver in guests'
 	@echo 'make check            all tests; check-static, check-host, check-guest: some'
 	@echo 'make vblkdev          build the device of our own: build/vblkdev/vblkdev --help'
+	@echo 'make check-hostile    a device that does what none should; KERNEL=LINE, DRIVER=stock'
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
-.PHONY: all modules load unload vblkdev bench check check-static check-host check-guest clean help
+.PHONY: all modules load unload vblkdev bench check check-hostile:
+	@$(here)selftests/run $(addprefix --kernel ,$(KERNEL)) $(addprefix --driver ,$(DRIVER)) hostile
+
+check-static check-host check-guest clean help

@@ -67,3 +67,6 @@ suite guest errors "$both" --cpus 1 --queues 1 --disk node:bad \
 	--qemu "-blockdev driver=blkdebug,node-name=bad,image.driver=null-co,image.size=67108864,image.read-zeroes=on,inject-error.0.event=none,inject-error.0.iotype=read,inject-error.0.sector=2048,inject-error.1.event=none,inject-error.1.iotype=write,inject-error.1.sector=2048"
 suite guest lifecycle "$both" --cpus 2 --queues 2 --disk null --disk null:200000000
 suite guest cycles "$both" --cpus 2 --queues 2 --disk null
+
+# In guests that can plug in tools/vblkdev; --device has its options.
+suite hostile faults "$both" --cpus 2 --device "--backend ram:64M"

@@ -66,7 +66,7 @@ burn_port()
 	touch "/tmp/burnt-$(cat $port_file)"
 }
 
-# plug_device [PROPERTIES]: the next one; its disk is not waited for.
+# plug_device: the next one, with $properties; its disk is not waited for.
 plug_device()
 {
 	local n port
@@ -80,7 +80,7 @@ plug_device()
 		{\"type\": \"unix\", \"data\": {\"path\": \"$VBLKDEV_SOCKET\"}}}}}"
 	qmp device_add "{\"driver\": \"vhost-user-blk-pci\", \"id\": \"plugged$n\",
 		\"bus\": \"plug$port\", \"chardev\": \"socket$n\",
-		\"num-queues\": ${queues:-1}, \"queue-size\": 128${1:+, $1}}"
+		\"num-queues\": ${queues:-1}, \"queue-size\": 128${properties:+, $properties}}"
 }
 
 disk_came()
@@ -94,10 +94,10 @@ disk_came()
 	return 1
 }
 
-# plug [PROPERTIES]: and wait for its disk, $disk.
+# plug: and wait for its disk, $disk.
 plug()
 {
-	plug_device "$@"
+	plug_device
 	wait_for 20 disk_came
 	wait_for 5 test -b "/dev/$disk"
 }

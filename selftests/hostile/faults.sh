@@ -264,7 +264,7 @@ hostile "status-unwritten: no status is an error" fails status-unwritten
 hostile "data-half: half of the data is an error" fails data-half
 hostile "late: a late completion is waited for" late late=500,op=read
 hostile "capacity-flip: sizes that come and go end well" capacity_flips
-hostile "capacity-x: a change to an impossible size is not believed" capacity_grows_beyond_belief
+hostile "capacity: a change to an impossible size is not believed" capacity_grows_beyond_belief
 
 xfail "$recovery" "used-id: an id beyond the ring ends what is in flight" ring_breaks used-id
 xfail "$recovery" "used-id-wide: an id of 17 bits ends what is in flight" ring_breaks used-id-wide
