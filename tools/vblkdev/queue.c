@@ -196,7 +196,10 @@ static void *serve(void *arg)
 		idle_since = 0;
 	}
 	while (q->pending) {
+		struct pollfd done = { .fd = ops->poll_fd(q), .events = POLLIN };
+
 		ops->commit(q);
+		poll(&done, 1, -1);
 		ops->reap(q);
 	}
 	complete_all(q, dev->hang_up);
