@@ -50,7 +50,5 @@ help:
 	@echo 'make check-hostile    a device that does what none should; KERNEL=LINE, DRIVER=stock'
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
-.PHONY: all modules load unload vblkdev bench check check-hostile:
-	@$(here)selftests/run $(addprefix --kernel ,$(KERNEL)) $(addprefix --driver ,$(DRIVER)) hostile
-
-check-static check-host check-guest clean help
+.PHONY: all modules load unload vblkdev bench check check-static check-host check-guest \
+	check-hostile clean help

@@ -324,7 +324,28 @@ static const char *specifications(void)
 	return NULL;
 }
 
+/* With the status told, what is in the ring before DRIVER_OK is seen. */
+static const char *before_driver_ok(void)
+{
+	struct piece p[2] = { HEADER(0), STATUS(0) };
+	uint64_t protocol = 1ull << 16;
+
+	front_open(&f, "null");
+	front_send(&f, 16, &protocol, sizeof(protocol), -1);
+	front_start(&f);
+	check(works() && !rule_count(&f, RULE_C3));
+	front_close(&f);
+
+	front_open(&f, "null");
+	front_send(&f, 16, &protocol, sizeof(protocol), -1);
+	put(&f, 0, p, 2);
+	front_start(&f);
+	check(!front_hung_up(&f) && rule_count(&f, RULE_C3) == 1);
+	return NULL;
+}
+
 static const struct ktap_test tests[] = {
+	TEST(before_driver_ok),
 	TEST(answers),
 	TEST(config_space),
 	TEST(stop_and_go),

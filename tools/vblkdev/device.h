@@ -141,7 +141,6 @@ struct device {
 	uint64_t protocol;
 	struct mem *mem;
 	uint8_t status;
-	bool all_started;		/* C3 was looked at */
 
 	pthread_mutex_t lock;
 	struct virtio_blk_config cfg;	/* lock */

@@ -324,6 +324,22 @@ static bool is_eventfd(int fd)
 	return !strcmp(name, "anon_inode:[eventfd]");
 }
 
+/*
+ * The front end has not said DRIVER_OK, and the driver cannot go on before it
+ * has: what is in the ring was put there too early.
+ */
+static void check_too_early(struct device *dev, struct queue *q)
+{
+	const struct vring_avail *avail;
+
+	if (!(dev->protocol >> PROTOCOL_STATUS & 1) || dev->status & VIRTIO_CONFIG_S_DRIVER_OK ||
+	    negotiated(dev, VIRTIO_F_RING_PACKED) || !dev->mem || q->ring.last_avail)
+		return;
+	avail = mem_at_uva(dev->mem, q->driver_uva, sizeof(*avail), 2);
+	if (avail && *(volatile uint16_t *)&avail->idx)
+		violated(q, RULE_C3, "%u requests", avail->idx);
+}
+
 static const char *vring_fd(struct device *dev, struct vu_input *in)
 {
 	struct queue *q = queue_of(dev, in->payload.u64 & VRING_INDEX_MASK);
@@ -341,6 +357,7 @@ static const char *vring_fd(struct device *dev, struct vu_input *in)
 	case SET_VRING_KICK:
 		queue_stop(q);
 		replace_fd(&q->kick_fd, fd);
+		check_too_early(dev, q);
 		return start_queue(dev, q);
 	case SET_VRING_CALL:
 		pthread_mutex_lock(&q->lock);
