@@ -69,4 +69,8 @@ suite guest lifecycle "$both" --cpus 2 --queues 2 --disk null --disk null:200000
 suite guest cycles "$both" --cpus 2 --queues 2 --disk null
 
 # In guests that can plug in tools/vblkdev; --device has its options.
+suite guest vblkdev "$both" --cpus 2 --device "--backend ram:64M"
+suite guest bothpoll "$both" --cpus 1 --device "--backend null --poll=5000000"
+
+# What the driver promised when the device is hostile.
 suite hostile faults "$both" --cpus 2 --device "--backend ram:64M"

@@ -7,6 +7,7 @@
 
 plugs_file=/tmp/plugs
 port_file=/tmp/plug-port
+disk_file=/tmp/plugged-disk
 
 # control COMMAND [SPEC]: prints the device's answer; false if it is an error.
 control()
@@ -89,6 +90,7 @@ disk_came()
 	for name in $(disks); do
 		case $disks_before in *" $name "*) continue ;; esac
 		disk=$name
+		echo "$disk" >$disk_file
 		return
 	done
 	return 1

@@ -34,6 +34,7 @@ hostile()
 	local before
 	wanted "$1" || return 0
 	before=$(reports)
+	rm -f $disk_file
 	# shellcheck disable=SC2317	# called by check
 	with_reports()
 	{
@@ -84,23 +85,16 @@ take_away()
 		burn_port
 		control disconnect
 	fi >/dev/null 2>&1
-	rm -f $hanging
 }
 
-hanging=/tmp/hanging	# a process had not ended when it should have
-
-# Its shell may be dead by now, but not who waits for the device.
+# What the block layer waits for. A process that was killed may be gone while its
+# request is not.
 nothing_hangs()
 {
-	local stat
-	[ -e $hanging ] || return 0
-	for stat in /proc/[0-9]*/stat; do
-		read -r stat 2>/dev/null <"$stat" || continue
-		case $stat in
-		*"(kworker"*) ;;
-		*") D "*) return 1 ;;
-		esac
-	done
+	local reads writes
+	[ -e $disk_file ] || return 0
+	read -r reads writes <"/sys/block/$(<$disk_file)/inflight" || return 0
+	[ "$reads $writes" = "0 0" ]
 }
 
 # outcome COMMAND...: sets outcome to ok, error or hang; its output is in
@@ -112,7 +106,6 @@ outcome()
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do
 		if [ $SECONDS -gt $end ]; then
-			touch $hanging
 			outcome=hang
 			return
 		fi

@@ -230,5 +230,4 @@ void file_open(struct backend *b, const char *path)
 		note("%s: without O_DIRECT, its file system has none", path);
 		b->direct_fd = b->fd;
 	}
-	b->durable = true;
 }

@@ -235,6 +235,8 @@ void complete_held(struct queue *q)
 		queue_free_request(req);
 	}
 	give_back_all(&q->held);
+	/* For what was given back without a notification before. */
+	write_call_fd(q);
 }
 
 void complete_burst(struct queue *q)

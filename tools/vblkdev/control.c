@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cache.h"
 #include "vhost_user.h"
 
 #define LINE	1024
@@ -203,11 +204,17 @@ char *control_command(struct device *dev, const char *line)
 	} else if (!strcmp(c.name, "defaults")) {
 		faults_clear(&dev->faults);
 		config_init(dev);
+	} else if (!strcmp(c.name, "power-cut")) {
+		if (dev->backend.cache)
+			fprintf(to, "{\"ok\": true, \"lost\": %llu}\n", (unsigned long long)
+				cache_power_cut(dev->backend.cache));
+		else
+			error = "only with --cache volatile";
 	} else if (!strcmp(c.name, "disconnect")) {
 		dev->hang_up = true;
 	} else {
 		error = "no such command: one of stats fault clear release config "
-			"features defaults disconnect";
+			"features defaults power-cut disconnect";
 	}
 	if (error) {
 		fputs("{\"ok\": false, \"error\": ", to);

@@ -95,7 +95,6 @@ struct backend {
 	const struct backend_ops *ops;
 	uint64_t size;
 	bool read_only;
-	bool durable;			/* flushes make sense */
 	int fd, direct_fd;		/* file */
 	uint8_t *image;			/* ram */
 	struct cache *cache;		/* ram, with a model of a volatile cache */
@@ -127,6 +126,7 @@ struct options {
 	uint64_t poll_ns;
 	bool print_stats;
 	const char *serial;
+	bool volatile_cache;		/* ram: with a model of one */
 };
 
 struct device {

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cache.h"
 #include "control.h"
 #include "vhost_user.h"
 
@@ -36,6 +37,7 @@ static void usage(FILE *to)
 	      "\n"
 	      "  --socket PATH         where the front end (QEMU) connects\n"
 	      "  --backend BACKEND     null[:SIZE], ram:SIZE or file:PATH (default: null)\n"
+	      "  --cache volatile      ram: what was not flushed may be lost in a power cut\n"
 	      "  --queues N            at most (default: 1)\n"
 	      "  --queue-size N        of a ring, for seg_max (default: 128)\n"
 	      "  --poll[=US]           look at the rings without being kicked, until nothing\n"
@@ -60,12 +62,13 @@ static unsigned int small_number(const char *option, const char *text, unsigned 
 	return value;
 }
 
-enum { SOCKET = 1, BACKEND, QUEUES, QUEUE_SIZE, POLL, BATCH, SERIAL, FEATURES, CONFIG,
+enum { SOCKET = 1, BACKEND, CACHE, QUEUES, QUEUE_SIZE, POLL, BATCH, SERIAL, FEATURES, CONFIG,
 	FAULT, SEED, CONTROL, STATS, HELP };
 
 static const struct option options[] = {
 	{ "socket", required_argument, NULL, SOCKET },
 	{ "backend", required_argument, NULL, BACKEND },
+	{ "cache", required_argument, NULL, CACHE },
 	{ "queues", required_argument, NULL, QUEUES },
 	{ "queue-size", required_argument, NULL, QUEUE_SIZE },
 	{ "poll", optional_argument, NULL, POLL },
@@ -97,6 +100,11 @@ static void set_option(struct options *opt, int which, char *arg, uint64_t *seed
 		break;
 	case BACKEND:
 		opt->backend = arg;
+		break;
+	case CACHE:
+		if (strcmp(arg, "volatile"))
+			die("--cache %s: volatile is all there is", arg);
+		opt->volatile_cache = true;
 		break;
 	case QUEUES:
 		opt->queues = small_number("queues", arg, MAX_QUEUES);
@@ -160,6 +168,11 @@ static void parse_options(int argc, char **argv)
 		die("--socket is missing, see --help");
 	faults_init(&dev.faults, seed);
 	backend_open(&dev.backend, dev.opt.backend);
+	if (dev.opt.volatile_cache) {
+		if (!dev.backend.image)
+			die("--cache volatile needs --backend ram:SIZE");
+		dev.backend.cache = cache_new(dev.backend.image, dev.backend.size);
+	}
 	config_init(&dev);
 
 	optind = 1;
