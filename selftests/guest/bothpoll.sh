@@ -10,28 +10,42 @@ set -eu
 
 requests=100000
 
+# round: so many requests, of which all were polled for without a pause; false if
+# the host was too busy to let the poller run all the time.
+round()
+{
+	wait_for 10 quiet "$disk"
+	before=$(control stats)
+	mark "$disk"
+	poller -n $requests "/dev/$disk" 16
+	after=$(control stats)
+	cat "$counters/$disk"
+	[ $(($(grown stalls) + $(grown sleepers))) = 0 ]
+}
+
+# more KEY: of the device's counters, in that round
+more()
+{
+	echo $(($(device_count "$1" "$after") - $(device_count "$1" "$before")))
+}
+
 # silent FEATURES MOST: as many kicks and interrupts at the most
 silent()
 {
-	local before after key
+	local before after tries=1
 
 	control defaults
 	[ ! "$1" ] || control features "$1"
 	plug
 	# What comes before the first poller needs them.
 	poller -n 1000 "/dev/$disk" 16
-	wait_for 10 quiet "$disk"
-	before=$(control stats)
-	mark "$disk"
-	poller -n $requests "/dev/$disk" 16
-	after=$(control stats)
-	echo "$before"
-	echo "$after"
-	is $(($(device_count requests "$after") - $(device_count requests "$before"))) -ge $requests \
-		"requests"
-	for key in kicks notified; do
-		is $(($(device_count $key "$after") - $(device_count $key "$before"))) -le "$2" $key
+	until round; do
+		tries=$((tries + 1))
+		[ $tries -le 5 ] || skip "the host is too busy to poll without a pause"
 	done
+	is "$(more requests)" -ge $requests "requests"
+	is "$(more kicks)" -le "$2" "kicks"
+	is "$(more notified)" -le "$2" "notifications"
 	is "$(grown interrupts)" -le "$2" "interrupts"
 	same "$(device_count violations "$after")" 0 "violated rules"
 	unplug

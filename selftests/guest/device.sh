@@ -71,6 +71,8 @@ burn_port()
 plug_device()
 {
 	local n port
+	# A test that failed may have left its own.
+	not_connected || control disconnect
 	n=$(($(cat $plugs_file 2>/dev/null || echo 0) + 1))
 	echo $n >$plugs_file
 	port=$(free_port)
