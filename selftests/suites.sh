@@ -18,6 +18,7 @@ suite host limits -
 suite host input -
 suite host vblkdev_ring -
 suite host vblkdev_protocol -
+suite host vblkdev_cache -
 
 both="6.1 5.10"
 

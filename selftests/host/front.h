@@ -107,7 +107,7 @@ static bool front_answer(struct front *f, void *payload, uint32_t size)
 }
 
 /* Did the device end the connection? Otherwise it answers. */
-static bool front_hung_up(struct front *f)
+static inline bool front_hung_up(struct front *f)
 {
 	uint64_t features;
 
@@ -290,14 +290,14 @@ static inline bool take(struct front *f, struct used *u, unsigned int slots)
 /* The same, for which it waits: up to 5 s. */
 static inline bool wait_used(struct front *f, struct used *u, unsigned int slots)
 {
-	static const struct timespec ms = { .tv_nsec = 1000000 };
-	unsigned int i;
+	static const struct timespec pause = { .tv_nsec = 10000 };
+	uint64_t end = now_ns() + 5000000000ull;
 
-	for (i = 0; i < 5000; i++) {
+	do {
 		if (take(f, u, slots))
 			return true;
-		nanosleep(&ms, NULL);
-	}
+		nanosleep(&pause, NULL);
+	} while (now_ns() < end);
 	return false;
 }
 
