@@ -19,6 +19,9 @@ suite host limits -
 suite host input -
 suite host dkms -
 suite host vblkstat -
+suite host vblkdev_ring -
+suite host vblkdev_protocol -
+suite host vblkdev_cache -
 
 # Every suite runs on 6.1, and on the other lines what tells whether the driver
 # works there; "make check-all" runs each suite on each line.
@@ -86,6 +89,13 @@ suite guest signing "$main" --cpus 1 --queues 1 --driver none --append module.si
 # Fast, 2 ms, and half a second
 suite guest vblkstat "$main" --cpus 1 --queues 1 \
 	--disk null --disk null:2000000 --disk null:500000000
+
+# In guests that can plug in tools/vblkdev; --device has its options.
+suite guest vblkdev "$main" --cpus 2 --device "--backend ram:64M"
+suite guest bothpoll "$main" --cpus 1 --device "--backend null --poll=5000000"
+
+# What the driver promised when the device is hostile.
+suite hostile faults "$main" --cpus 2 --device "--backend ram:64M"
 
 # Installed, booted from, removed: without KVM half an hour a line.
 suite long dkms -
