@@ -660,6 +660,30 @@ static const char *late_callers_find_no_ring(void)
 	q->gov.on = false;
 	q->gov.guard.function(&q->gov.guard);
 	check(q->stats.stalls == 0);
+	/* After a reset that failed; with a dedicated queue callbacks are never on. */
+	start(true);
+	q->vq = NULL;
+	vblk_gov_hold(q);
+	check(q->stats.cb_on == 0);
+	return NULL;
+}
+
+/* What a reset ends: a hold, and every mark. */
+static const char *starts_anew_after_a_reset(void)
+{
+	start(false);
+	use(submit(VBLK_POLLED));
+	hold();
+	check(!q->inflight[VBLK_POLLED]);
+	q->gov.stalled = true;
+	q->gov.sleeping = true;
+	q->plain_waits = true;
+	q->lock.held = true;
+	vblk_gov_start(q);
+	q->lock.held = false;
+	check(q->gov.on && !q->plain_waits);
+	submit(VBLK_POLLED);
+	check(!q->gov.on);
 	return NULL;
 }
 
@@ -754,6 +778,7 @@ static const struct ktap_test tests[] = {
 	TEST(status_unwritten_is_an_error),
 	TEST(waiting_contexts_run_again),
 	TEST(late_callers_find_no_ring),
+	TEST(starts_anew_after_a_reset),
 	TEST(random_mixtures),
 };
 
