@@ -81,6 +81,7 @@ suite guest lifecycle "$smoke" --cpus 2 --queues 2 --disk null --disk null:20000
 suite guest suspend "$main" --cpus 2 --queues 2 --disk ram:64M --disk ram:64M \
 	--disk null:500000000 --disk ram:768M
 suite guest cycles "$main" --cpus 2 --queues 2 --disk null
+suite guest tracing "$main" --cpus 1 --queues 1 --disk null --disk null:500000000
 suite guest swap "$main" --cpus 1 --queues 1 --driver stock \
 	--disk ram:64M --disk ram:64M --disk ram:64M
 suite guest stacked "$main" --cpus 1 --queues 1 --disk ram:64M --disk ram:64M
