@@ -80,7 +80,7 @@ take_away()
 	if ! (wait_for 3 nothing_hangs); then
 		burn_port
 		control disconnect
-	elif ! unplug; then
+	elif ! (unplug); then
 		echo "the device does not go; it is cut off"
 		burn_port
 		control disconnect
@@ -98,14 +98,20 @@ nothing_hangs()
 }
 
 # outcome COMMAND...: sets outcome to ok, error or hang; its output is in
-# /tmp/outcome. What hangs is left behind.
+# /tmp/outcome. It hangs if it waits for the disk, and for 10 s nothing completes;
+# a busy host takes its time to start a program. What hangs is left behind.
 outcome()
 {
-	local pid end=$((SECONDS + 10))
+	local pid now last='' end=0
 	"$@" >/tmp/outcome 2>&1 &
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do
-		if [ $SECONDS -gt $end ]; then
+		now=idle
+		nothing_hangs || now=$(awk "{ print \$1, \$5 }" "/sys/block/$disk/stat")
+		if [ "$now" != "$last" ] || [ "$now" = idle ]; then
+			last=$now
+			end=$((SECONDS + 10))
+		elif [ $SECONDS -gt $end ]; then
 			outcome=hang
 			return
 		fi
