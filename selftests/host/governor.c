@@ -486,6 +486,51 @@ static const char *poller_ends_a_stall(void)
 	return NULL;
 }
 
+/* Polled requests that interrupts complete before their poller comes. */
+static unsigned int polled_until_off(void)
+{
+	unsigned int n = 0;
+
+	do {
+		use(submit(VBLK_POLLED));
+		n++;
+		if (q->gov.on)
+			interrupt();
+	} while (q->gov.on && n < 10000);
+	return n;
+}
+
+static const char *stall_ends_by_itself(void)
+{
+	unsigned int expected = 16;
+
+	start(false);
+	submit(VBLK_POLLED);
+	guard();
+	check(q->gov.stalled && dev.enabled);
+	use(oldest_in_device());
+	interrupt();
+	/* Nobody polls: each time it takes longer, up to a bound. */
+	while (expected <= 4096) {
+		check(polled_until_off() == expected);
+		check(!q->gov.stalled && !dev.enabled && q->gov.armed);
+		guard();
+		check(q->gov.stalled && q->gov.on);
+		expected *= 2;
+	}
+	check(polled_until_off() == 4096);
+	/* Somebody did: it starts from the beginning. */
+	poll();
+	submit(VBLK_POLLED);
+	guard();
+	guard();
+	check(q->gov.stalled);
+	use(oldest_in_device());
+	interrupt();
+	check(polled_until_off() == 16);
+	return NULL;
+}
+
 static const char *guard_bounds_a_plain_wait(void)
 {
 	struct request *plain;
@@ -766,6 +811,7 @@ static const struct ktap_test tests[] = {
 	TEST(guard_trusts_a_poller),
 	TEST(guard_finds_a_stall),
 	TEST(poller_ends_a_stall),
+	TEST(stall_ends_by_itself),
 	TEST(guard_bounds_a_plain_wait),
 	TEST(guard_lapses),
 	TEST(sleeper_gets_an_interrupt),
