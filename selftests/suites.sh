@@ -89,3 +89,7 @@ suite guest vblkstat "$main" --cpus 1 --queues 1 \
 
 # Installed, booted from, removed: half an hour a line.
 suite long rootdisk -
+
+# Real-time and cloud kernels, and a build for the newest: 20 minutes and 5 GB
+# the first time.
+suite long flavours -
