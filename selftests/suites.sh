@@ -102,3 +102,7 @@ suite hostile faults "$main" --cpus 2 --device "--backend ram:64M"
 # Installed, booted from, removed: without KVM half an hour a line.
 suite long dkms -
 suite long rootdisk -
+
+# Real-time and cloud kernels, and a build for the newest: 20 minutes and 5 GB
+# the first time.
+suite long flavours -

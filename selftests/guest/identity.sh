@@ -16,6 +16,8 @@ set -eu
 # with it queue/iosched/, nr_requests and async_depth. So they are compared under
 # one scheduler.
 deliberate='^[^ ]*/(queue/(io_poll|io_poll_delay)|mq/.*) |^vdd/queue/max_segments '
+#  nr_requests of vdd		it goes by the ring of 16 that vdd has
+! kernel shares_depth || deliberate+='|^vdd/queue/nr_requests '
 
 # attributes: of all disks, "DISK/PATH VALUE" a line.
 attributes()

@@ -116,8 +116,10 @@ declare -A kernels=(
 	# leaves the last event index in the ring when callbacks go off, so that an
 	# interrupt may come all the same
 	[keeps_event_index]="5.10"
-	# its stock driver has num_request_queues and poll_queues
+	# whose stock driver has num_request_queues and poll_queues
 	[stock_polls]="6.1 6.12 7.2"
+	# whose stock driver gives each disk as many requests as the first one has
+	[shares_depth]="5.10"
 	# polls through the device mapper
 	[polls_stacked]="6.1 6.12 7.2"
 )

@@ -17,14 +17,14 @@ io_poll()
 	same "$(cat "/sys/block/$stacked/queue/io_poll")" 1 "io_poll of $stacked"
 }
 
-# polls_on DISK OFFSET: reads from there are polled on that disk.
+# polls_on DISK OFFSET DEPTH: reads from there are polled on that disk.
 polls_on()
 {
 	kernel polls_stacked || skip "this kernel's device mapper does not poll"
 	mark "$1"
-	polled "--filename=/dev/$stacked" --offset="$2" --size=32M --rw=randread --bs=4k \
-		--number_ios=5000 --iodepth="$3"
-	oracle 5000
+	polled "--filename=/dev/$stacked" --offset="$2" --size=32M --io_size=160M --rw=randread \
+		--bs=4k --iodepth="$3"
+	oracle 40000
 	all_accounted "$1"
 }
 
@@ -57,7 +57,7 @@ in_use()
 
 check "the device mapper takes over that its disks poll" io_poll
 check "polled reads, depth 1, of the first disk" polls_on vda 0 1
-check "polled reads, depth 32, of the second disk" polls_on vdb 64M 32
+check "polled reads, depth 8, of the second disk" polls_on vdb 64M 8
 check "verified writes, plain and polled" verified
 check "rmmod is refused while a disk is mapped" in_use
 finish

@@ -46,7 +46,7 @@ there_and_back()
 with_parameters()
 {
 	verb load PARAMS="queue_depth=32 twin=0"
-	same "$(cat /sys/block/vda/queue/nr_requests)" 32 "requests"
+	same "$(cat /sys/module/virtio_blk/parameters/queue_depth)" 32 "queue_depth"
 	same "$(cat /sys/block/vda/queue/io_poll)" 0 "io_poll"
 	# once more, over itself
 	verb load
@@ -54,7 +54,17 @@ with_parameters()
 	verb unload
 }
 
-# refuses TEXT: both verbs, whichever driver runs, and it goes on running.
+# from_stock COMMAND...: begins with the stock driver, whatever came before.
+from_stock()
+{
+	if [ -e /sys/module/virtio_blk/parameters/twin ]; then
+		vblk-unload
+		vblk-load stock
+	fi
+	"$@"
+}
+
+# refuses TEXT DRIVER: both verbs, whichever driver runs, and that one stays.
 refuses()
 {
 	local said verb
@@ -92,7 +102,7 @@ mounted()
 	mkfs.ext4 -q -F /dev/vda
 	mkdir -p "/tmp/mount point"
 	mount /dev/vda "/tmp/mount point"
-	refuses 'vda is mounted on /tmp/mount\040point' "$1"
+	refuses "vda is mounted on /tmp/mount point" "$1"
 	umount /dev/vda
 }
 
@@ -123,17 +133,18 @@ looped()
 	[[ $said == *"virtio_blk is still in use"* ]] || fail "$said"
 	runs "$1"
 	losetup -d /dev/loop0
-	wait_for 10 test "$(</sys/module/virtio_blk/refcnt)" = 0
+	wait_for 10 released
+}
+
+released()
+{
+	[ "$(</sys/module/virtio_blk/refcnt)" = 0 ]
 }
 
 # A module that does not load: the stock driver comes back.
 fails()
 {
 	local said
-	printf 'not a module' >/tmp/broken.ko
-	said=$(refused /vblk/tools/swap ours /tmp/broken.ko)
-	echo "$said"
-	runs stock
 	said=$(refused verb load PARAMS=queue_depth=many)
 	[[ $said == *"does not load (see dmesg); the stock driver is back"* ]] || fail "$said"
 	runs stock
@@ -170,6 +181,8 @@ bad_usage()
 	usage_error usage ours
 	usage_error usage stock virtio_blk.ko
 	usage_error 'is not built: run make first' ours /tmp/nowhere.ko
+	echo 'not a module' >/tmp/broken.ko
+	usage_error 'is not a module: run make first' ours /tmp/broken.ko
 	runs stock
 }
 
@@ -181,15 +194,15 @@ not_root()
 	runs stock
 }
 
-check "there and back" there_and_back
-check "with parameters, and over itself" with_parameters
-check "refused while a disk is open" in_use open
-check "refused while a disk is mounted" in_use mounted
-check "refused while a disk is swap space" in_use swapped
-check "refused while a disk is part of another" in_use mapped
-check "refused while a loop device has a disk" in_use looped
-check "what does not load gives way to the stock driver" fails
-check "a module for another kernel is refused" other_kernel
-check "bad usage" bad_usage
-check "refused without rights" not_root
+check "there and back" from_stock there_and_back
+check "with parameters, and over itself" from_stock with_parameters
+check "refused while a disk is open" from_stock in_use open
+check "refused while a disk is mounted" from_stock in_use mounted
+check "refused while a disk is swap space" from_stock in_use swapped
+check "refused while a disk is part of another" from_stock in_use mapped
+check "refused while a loop device has a disk" from_stock in_use looped
+check "what does not load gives way to the stock driver" from_stock fails
+check "a module for another kernel is refused" from_stock other_kernel
+check "bad usage" from_stock bad_usage
+check "refused without rights" from_stock not_root
 finish
