@@ -239,7 +239,7 @@ static int mock_change(struct mock *mock, char *words)
 	int err;
 
 	mutex_lock(&mock->lock);
-	err = mock_parse(mock, words, &rest);
+	err = mock_parse(mock, words, &rest) ?: mock_zones_init(mock);
 	if (!err && !strcmp(rest, "needs_reset"))
 		mock->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	mutex_unlock(&mock->lock);

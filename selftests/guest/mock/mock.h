@@ -178,6 +178,7 @@ struct mock {
 	struct mutex lock;	/* requests one by one; the rest, too */
 	struct mock_zone *zones;
 	unsigned int num_zones;
+	u32 zone_size;		/* in sectors, of these */
 	struct mock_seen seen;
 };
 

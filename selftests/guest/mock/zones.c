@@ -61,17 +61,29 @@ static u64 mock_cap(const struct mock *mock, const struct mock_zone *zone)
 	return min(len, mock->opt.zone_cap);
 }
 
+/**
+ * mock_zones_init() - all zones empty, if they have another size now
+ * @mock: the device
+ *
+ * Return: 0 or -ENOMEM, and then there are none.
+ */
 int mock_zones_init(struct mock *mock)
 {
 	unsigned int i;
 
-	/* With a size that no zone has, none is asked for. */
-	if (!mock_size(mock))
+	if (mock_size(mock) == mock->zone_size)
 		return 0;
-	mock->num_zones = DIV_ROUND_UP_ULL(mock->memory_sectors, mock_size(mock));
-	mock->zones = kvcalloc(mock->num_zones, sizeof(*mock->zones), GFP_KERNEL);
+	mock->zone_size = mock_size(mock);
+	mock->num_zones = 0;
+	kvfree(mock->zones);
+	mock->zones = NULL;
+	if (!mock->zone_size)
+		return 0;
+	mock->zones = kvcalloc(DIV_ROUND_UP_ULL(mock->memory_sectors, mock->zone_size),
+			       sizeof(*mock->zones), GFP_KERNEL);
 	if (!mock->zones)
 		return -ENOMEM;
+	mock->num_zones = DIV_ROUND_UP_ULL(mock->memory_sectors, mock->zone_size);
 	for (i = 0; i < mock->num_zones; i++) {
 		struct mock_zone *zone = &mock->zones[i];
 
