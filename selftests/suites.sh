@@ -88,6 +88,11 @@ suite guest swap "$main" --cpus 1 --queues 1 --driver stock \
 suite guest stacked "$main" --cpus 1 --queues 1 --disk ram:64M --disk ram:64M
 suite guest signing "$main" --cpus 1 --queues 1 --driver none --append module.sig_enforce=1
 
+# Devices that no QEMU offers; see guest/mock.
+suite guest mock "6.1 7.2" --cpus 2 --module selftests/guest/mock --disk none
+suite guest hostile "6.1 7.2" --cpus 2 --module selftests/guest/mock --disk none
+suite guest zoned "6.12 7.2" --cpus 1 --module selftests/guest/mock --disk none
+
 # Fast, 2 ms, and half a second
 suite guest vblkstat "$main" --cpus 1 --queues 1 \
 	--disk null --disk null:2000000 --disk null:500000000
