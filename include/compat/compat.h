@@ -318,6 +318,8 @@ struct compat_limits {
 static inline void compat_set_limits(struct request_queue *q,
 				     const struct compat_limits *lim)
 {
+	unsigned int max_discard = lim->max_hw_discard_sectors;
+
 	blk_queue_max_hw_sectors(q, lim->max_hw_sectors);
 	blk_queue_max_segments(q, lim->max_segments);
 	blk_queue_max_segment_size(q, lim->max_segment_size);
@@ -328,8 +330,14 @@ static inline void compat_set_limits(struct request_queue *q,
 	blk_queue_io_opt(q, lim->io_opt);
 	blk_queue_write_cache(q, lim->features & BLK_FEAT_WRITE_CACHE, false);
 	blk_queue_max_write_zeroes_sectors(q, lim->max_write_zeroes_sectors);
-	if (lim->max_hw_discard_sectors) {
-		blk_queue_max_discard_sectors(q, lim->max_hw_discard_sectors);
+#ifdef COMPAT_HAS_SECURE_ERASE
+	/* These kernels cut and merge what erases by the limit of discard. */
+	blk_queue_max_secure_erase_sectors(q, lim->max_secure_erase_sectors);
+	if (lim->max_secure_erase_sectors)
+		max_discard = min(max_discard, lim->max_secure_erase_sectors);
+#endif
+	if (max_discard) {
+		blk_queue_max_discard_sectors(q, max_discard);
 		blk_queue_max_discard_segments(q, lim->max_discard_segments);
 #ifdef QUEUE_FLAG_DISCARD
 		blk_queue_flag_set(QUEUE_FLAG_DISCARD, q);
@@ -337,9 +345,6 @@ static inline void compat_set_limits(struct request_queue *q,
 	}
 	if (lim->discard_granularity)
 		q->limits.discard_granularity = lim->discard_granularity;
-#ifdef COMPAT_HAS_SECURE_ERASE
-	blk_queue_max_secure_erase_sectors(q, lim->max_secure_erase_sectors);
-#endif
 }
 
 /* Of limits that can change, the driver changes the write cache. */

@@ -58,14 +58,19 @@ capacity_is()
 	[ "$(cat "/sys/block/$1/size")" = "$2" ]
 }
 
+has_complained()
+{
+	[ "$(complaints)" ]
+}
+
 capacity_later()
 {
 	local vdx beyond=$((1 << 54))
 	add liar
 	vdx=$(disk liar)
 	change liar capacity=$beyond notify
-	wait_for 10 eval 'complaints | grep -q "new capacity of $beyond sectors ignored: .*63 bits"'
-	complained "new capacity"
+	wait_for 10 has_complained
+	complained "new capacity of $beyond sectors ignored: .*63 bits"
 	capacity_is "$vdx" 32768 || fail "the capacity was taken"
 	change liar capacity=16384 notify
 	wait_for 10 capacity_is "$vdx" 16384
@@ -112,7 +117,7 @@ reset_late()
 	add slow reset_late=300
 	vdx=$(disk slow)
 	reader "/dev/$vdx" 4
-	echo "$(seen slow device)" >/sys/bus/virtio/drivers/virtio_blk/unbind
+	seen slow device >/sys/bus/virtio/drivers/virtio_blk/unbind
 	rebind slow
 	[ "$(disk slow)" ] || fail "no disk"
 	lawful slow
@@ -136,6 +141,22 @@ bad_status()
 	reader "/dev/$vdx" 1
 	all_accounted "$vdx"
 	remove bad
+}
+
+# The bit that asks for a reset (C6). I/O of a device that goes on all the same
+# does not suffer.
+needs_reset()
+{
+	local vdx
+	add weary
+	vdx=$(disk weary)
+	plain "--filename=/dev/$vdx" --rw=randwrite --bs=4k --iodepth=8 --size=1M --verify=crc32c &
+	change weary needs_reset
+	wait $!
+	reader "/dev/$vdx" 4
+	all_accounted "$vdx"
+	lawful weary
+	remove weary
 }
 
 queues()
@@ -200,4 +221,5 @@ check "capacity up and down under load" capacity_storm
 check "capacity torn while it is read" torn
 check "a reset that takes its time" reset_late
 check "status: bad ones, and none" bad_status
+check "DEVICE_NEEDS_RESET under load" needs_reset
 finish

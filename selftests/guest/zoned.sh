@@ -250,6 +250,39 @@ plain_models()
 	done
 }
 
+# size_is SECTORS
+size_is()
+{
+	[ "$(cat "/sys/block/$vdx/size")" = "$1" ]
+}
+
+# zones_are N
+zones_are()
+{
+	[ "$(limit "$vdx" nr_zones)" = "$1" ]
+}
+
+# The disk changes its size, and its zones with it.
+resize()
+{
+	add_zoned zones capacity=32768
+	same "$(limit "$vdx" nr_zones)" 8
+	dd if=/dev/zero of="/dev/$vdx" bs=64k count=3 seek=$((first / 128)) oflag=direct status=none
+	change zones capacity=63488 notify
+	wait_for 10 size_is 63488
+	wait_for 10 zones_are 16
+	dd if=/dev/zero of="/dev/$vdx" bs=64k count=3 seek=$((12 * sectors / 128)) oflag=direct status=none
+	zone_is zones 12 2 384
+	same "$(call append "/dev/$vdx" $((13 * sectors)) 16 polled)" $((13 * sectors))
+	blkzone reset -o $((12 * sectors)) -l $sectors "/dev/$vdx"
+	change zones capacity=16384 notify
+	wait_for 10 size_is 16384
+	wait_for 10 zones_are 4
+	dd if=/dev/zero of="/dev/$vdx" bs=64k count=3 seek=$(((first + 384) / 128)) oflag=direct status=none
+	lawful zones
+	remove zones
+}
+
 # bad_config PATTERN KEY=VALUE
 bad_config()
 {
@@ -278,6 +311,7 @@ for lie in start:start cap-0:capacity cap:capacity "wp:write pointer" "wp-low:wr
 		"report on the zone at sector 12288 cannot be true: ${lie#*:}"
 done
 check "a report of no zone" bad_report report-empty "the device reports no zone from sector 0 on"
+check "a change of size" resize
 check "models without zones of ours" plain_models
 check "a model that is unknown" bad_config "no disk: the zone model is unknown" model=3
 for size in 0 3000 4; do

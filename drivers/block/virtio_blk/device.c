@@ -184,13 +184,14 @@ static int __maybe_unused vblk_stop(struct virtio_device *vdev)
 	unsigned int memflags;
 
 	trace_vblk_reset(vblk, true, 0);
+	/* First: it may do I/O. */
+	cancel_work_sync(&vblk->config_work);
 	vblk_hold(vblk);
 	memflags = blk_mq_freeze_queue(queue);
 	blk_mq_quiesce_queue(queue);
 	blk_mq_unfreeze_queue(queue, memflags);
 
 	virtio_reset_device(vdev);
-	cancel_work_sync(&vblk->config_work);
 	vblk_del_vqs(vblk);
 	return 0;
 }

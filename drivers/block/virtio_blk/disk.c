@@ -216,6 +216,7 @@ void vblk_config_work(struct work_struct *work)
 	struct virtio_device *vdev = vblk->vdev;
 	const char *why;
 	u64 capacity;
+	int err;
 
 	virtio_cread(vdev, struct virtio_blk_config, capacity, &capacity);
 	if (vblk_check_capacity(capacity, &why)) {
@@ -228,4 +229,8 @@ void vblk_config_work(struct work_struct *work)
 	dev_info(&vdev->dev, "[%s] capacity changed from %llu to %llu sectors\n",
 		 vblk->disk->disk_name, (u64)get_capacity(vblk->disk), capacity);
 	set_capacity_and_notify(vblk->disk, capacity);
+	err = vblk_check_zoned_disk(vblk);
+	if (err)
+		dev_err(&vdev->dev, "[%s] the zones could not be read again (error %d)\n",
+			vblk->disk->disk_name, err);
 }

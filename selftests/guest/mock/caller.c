@@ -13,9 +13,11 @@
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
 #include <linux/completion.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/slab.h>
 
+#ifdef COMPAT_HAS_IO_COMP_BATCH
 struct mock_calls {
 	atomic_t left;
 	blk_status_t status;
@@ -156,3 +158,9 @@ int mock_call(char *command, char *answer, size_t size)
 		snprintf(answer, size, "%llu\n", went);
 	return err;
 }
+#else
+int mock_call(char *command, char *answer, size_t size)
+{
+	return -EOPNOTSUPP;
+}
+#endif

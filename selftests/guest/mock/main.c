@@ -116,7 +116,7 @@ static int mock_parse(struct mock *mock, char *words, const char **rest)
 	char *word, *value;
 	int err;
 
-	while ((word = strsep(&words, " \n"))) {
+	while ((word = strsep(&words, " "))) {
 		if (!*word)
 			continue;
 		value = strchr(word, '=');

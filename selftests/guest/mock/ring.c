@@ -89,9 +89,10 @@ static void mock_use(struct mock_vq *mq, unsigned int head, u32 len)
 	elem->id = cpu_to_virtio32(vdev, head);
 	elem->len = cpu_to_virtio32(vdev, len);
 	mq->used_idx++;
-	/* The element before the index, the index before the driver's wish. */
+	/* The element before the index ... */
 	smp_wmb();
 	WRITE_ONCE(vring->used->idx, cpu_to_virtio16(vdev, mq->used_idx));
+	/* ... and that before a look at whether the driver wants to know. */
 	smp_mb();
 	if (mock_event_idx(mq))
 		interrupt = vring_need_event(mock_read16(mq, &vring_used_event(vring)),
