@@ -37,6 +37,10 @@ vblkstat:
 	@$(MAKE) -s -C $(here)tools/vblkstat
 	@echo $(here)build/vblkstat
 
+vblkdev:
+	@$(here)tools/deps host
+	@$(MAKE) -s -C $(here)tools/vblkdev
+
 bench:
 	@$(here)tools/bench/run $(if $(filter-out 0,$(QUICK)),--quick)
 
@@ -44,7 +48,10 @@ check:
 	@$(here)selftests/run static host guest
 
 check-all:
-	@$(here)selftests/run --every-line static host guest long
+	@$(here)selftests/run --every-line static host guest hostile long
+
+check-hostile:
+	@$(here)selftests/run $(addprefix --kernel ,$(KERNEL)) $(addprefix --driver ,$(DRIVER)) hostile
 
 check-static check-host check-guest: check-%:
 	@$(here)selftests/run $*
@@ -62,8 +69,10 @@ help:
 	@echo 'make vblkstat         build build/vblkstat, which shows whether disks poll'
 	@echo 'make bench [QUICK=1]  compare with the stock driver in guests'
 	@echo 'make check            all tests; check-static, check-host, check-guest: some'
+	@echo 'make check-hostile    a device that does what none should; KERNEL=LINE, DRIVER=stock'
 	@echo 'make check-all        everything on every kernel, and the long tests: hours'
+	@echo 'make vblkdev          build the device of our own: build/vblkdev/vblkdev --help'
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
-.PHONY: all modules load unload install uninstall deb vblkstat bench check check-all \
-	check-static check-host check-guest clean help
+.PHONY: all modules load unload install uninstall deb vblkstat vblkdev bench check \
+	check-all check-static check-host check-guest check-hostile clean help

@@ -34,7 +34,10 @@ check()
 	job=$!
 	(
 		sleep "${test_timeout:-120}"
-		what_hangs >>"$test_log" 2>&1
+		{
+			echo "still running after ${test_timeout:-120} s"
+			what_hangs
+		} >>"$test_log" 2>&1
 		touch "$test_log.hung"
 		kill -KILL -- -$job
 	) </dev/null >/dev/null 2>&1 &
@@ -80,7 +83,6 @@ what_hangs()
 {
 	local dir
 
-	echo "still running after ${test_timeout:-120} s"
 	for dir in /proc/[0-9]*; do
 		grep -q '^State:.*[DT] (' "$dir/status" 2>/dev/null || continue
 		echo "$(cat "$dir/comm") $(grep '^State' "$dir/status"):"

@@ -19,11 +19,15 @@ suite host limits -
 suite host input -
 suite host dkms -
 suite host vblkstat -
+suite host vblkdev_ring -
+suite host vblkdev_protocol -
+suite host vblkdev_cache -
 
 # Every suite runs on 6.1, and on the other lines what tells whether the driver
 # works there; "make check-all" runs each suite on each line.
 main=6.1
 smoke="6.1 5.10 6.12 7.2"
+later=			# only by "make check-all", or by name
 
 # One vCPU and one queue: everybody meets everybody.
 suite guest data "$smoke" --cpus 1 --queues 1 --disk ram:256M --disk ram:16M \
@@ -78,16 +82,30 @@ suite guest lifecycle "$smoke" --cpus 2 --queues 2 --disk null --disk null:20000
 suite guest suspend "$main" --cpus 2 --queues 2 --disk ram:64M --disk ram:64M \
 	--disk null:500000000 --disk ram:768M
 suite guest cycles "$main" --cpus 2 --queues 2 --disk null
+suite guest tracing "$main" --cpus 1 --queues 1 --disk null --disk null:500000000
 suite guest swap "$main" --cpus 1 --queues 1 --driver stock \
 	--disk ram:64M --disk ram:64M --disk ram:64M
 suite guest stacked "$main" --cpus 1 --queues 1 --disk ram:64M --disk ram:64M
 suite guest signing "$main" --cpus 1 --queues 1 --driver none --append module.sig_enforce=1
 
+# Devices that no QEMU offers; see guest/mock.
+suite guest mock "6.1 7.2" --cpus 2 --module selftests/guest/mock --disk none
+suite guest hostile "6.1 7.2" --cpus 2 --module selftests/guest/mock --disk none
+suite guest zoned "6.12 7.2" --cpus 1 --module selftests/guest/mock --disk none
+
 # Fast, 2 ms, and half a second
 suite guest vblkstat "$main" --cpus 1 --queues 1 \
 	--disk null --disk null:2000000 --disk null:500000000
 
-# Installed, booted from, removed: half an hour a line.
+# In guests that can plug in tools/vblkdev; --device has its options.
+suite guest vblkdev "$main" --cpus 2 --device "--backend ram:64M"
+suite guest bothpoll "$later" --cpus 1 --device "--backend null --poll=5000000"
+
+# What the driver promised when the device is hostile.
+suite hostile faults "$main" --cpus 2 --device "--backend ram:64M"
+
+# Installed, booted from, removed: without KVM half an hour a line.
+suite long dkms -
 suite long rootdisk -
 
 # Real-time and cloud kernels, and a build for the newest: 20 minutes and 5 GB

@@ -12,7 +12,7 @@ if [ ! -e /in-memory ]; then
 	mkdir -p $root/{proc,sys,dev,tmp,run,bin,vblk/build/selftests}
 	programs="bash sh cat dd cmp head tr seq sleep grep sed awk mkdir rm fio touch
 		mktemp wc readlink basename xargs tail dmesg stat cut mkswap swapon
-		swapoff rtcwake taskset sort env"
+		swapoff taskset sort env"
 	# shellcheck disable=SC2086	# words
 	for program in $programs; do
 		file=$(readlink -f "$(command -v $program)")
@@ -41,28 +41,28 @@ slept()
 {
 	local before
 	before=$(dmesg | grep -c 'PM: .*exit' || true)
-	"$@"
+	"$@" || { dmesg | tail -n 40; return 1; }
 	is "$(dmesg | grep -c 'PM: .*exit')" -gt "$before" "times that the machine slept"
 }
 
-# Everything that a suspension does to devices, without the sleep itself
-devices_only()
+# As far as LEVEL (see the kernel's basic-pm-debugging.rst) and back: with
+# "core", everything but the sleep itself. That is the firmware's, and a kernel
+# that QEMU started directly does not come back from it.
+as_far_as()
 {
-	echo devices >/sys/power/pm_test
-	echo "$1" >/sys/power/state
+	echo "$1" >/sys/power/pm_test
+	echo "${2:-mem}" >/sys/power/state
 	echo none >/sys/power/pm_test
 }
 
-# Sleeps for real, but for the firmware's part: a kernel that QEMU started
-# directly does not come back from that.
-to_idle()
-{
-	rtcwake --mode freeze --seconds 3 >/dev/null
-}
-
-# The image goes to the swap and is taken back at once.
+# The image goes to the swap and is taken back at once. Before 6.12 the kernel
+# cannot open a swap in use for that; the image is made and dropped there.
 to_disk()
 {
+	if on_line 5.10 6.1; then
+		as_far_as core disk
+		return
+	fi
 	mkswap /dev/vdd >/dev/null
 	swapon /dev/vdd
 	cat /sys/block/vdd/dev >/sys/power/resume
@@ -76,8 +76,8 @@ works()
 {
 	reader "/dev/$1" 20
 	mark "$1"
-	poller -n 200 "/dev/$1" 8
-	oracle 200
+	poller -n 4000 "/dev/$1" 8
+	oracle 4000
 	all_accounted "$1"
 }
 
@@ -110,7 +110,7 @@ stopped_poller()
 	poller /dev/vdc 8 >/tmp/poller &
 	poller=$!
 	wait_for 10 state $poller T
-	slept devices_only mem
+	slept as_far_as devices
 	kill -CONT $poller
 	wait $poller
 	same "$(value errors /tmp/poller)" 0 "errors"
@@ -124,15 +124,15 @@ queues_stay()
 	before=$(wc -l <$counters/vda)
 	echo 1 >/sys/module/virtio_blk/parameters/num_request_queues
 	echo 1 >/sys/module/virtio_blk/parameters/poll_queues
-	slept devices_only mem
+	slept as_far_as devices
 	echo 0 >/sys/module/virtio_blk/parameters/num_request_queues
 	echo 0 >/sys/module/virtio_blk/parameters/poll_queues
 	same "$(wc -l <$counters/vda)" "$before" "queues"
 	works vda
 }
 
-check "devices suspend to RAM under verified load" under_load devices_only mem
-check "sleep and wake-up by the clock, under verified load" under_load to_idle
+check "devices suspend under verified load" under_load as_far_as devices
+check "to RAM and back, under verified load" under_load as_far_as core
 check "to disk and back, under verified load" under_load to_disk
 check "with a stopped poller's requests in flight" stopped_poller
 check "queues stay as many as at probe" queues_stay

@@ -486,6 +486,51 @@ static const char *poller_ends_a_stall(void)
 	return NULL;
 }
 
+/* Polled requests that interrupts complete before their poller comes. */
+static unsigned int polled_until_off(void)
+{
+	unsigned int n = 0;
+
+	do {
+		use(submit(VBLK_POLLED));
+		n++;
+		if (q->gov.on)
+			interrupt();
+	} while (q->gov.on && n < 10000);
+	return n;
+}
+
+static const char *stall_ends_by_itself(void)
+{
+	unsigned int expected = 16;
+
+	start(false);
+	submit(VBLK_POLLED);
+	guard();
+	check(q->gov.stalled && dev.enabled);
+	use(oldest_in_device());
+	interrupt();
+	/* Nobody polls: each time it takes longer, up to a bound. */
+	while (expected <= 4096) {
+		check(polled_until_off() == expected);
+		check(!q->gov.stalled && !dev.enabled && q->gov.armed);
+		guard();
+		check(q->gov.stalled && q->gov.on);
+		expected *= 2;
+	}
+	check(polled_until_off() == 4096);
+	/* Somebody did: it starts from the beginning. */
+	poll();
+	submit(VBLK_POLLED);
+	guard();
+	guard();
+	check(q->gov.stalled);
+	use(oldest_in_device());
+	interrupt();
+	check(polled_until_off() == 16);
+	return NULL;
+}
+
 static const char *guard_bounds_a_plain_wait(void)
 {
 	struct request *plain;
@@ -660,6 +705,30 @@ static const char *late_callers_find_no_ring(void)
 	q->gov.on = false;
 	q->gov.guard.function(&q->gov.guard);
 	check(q->stats.stalls == 0);
+	/* After a reset that failed; with a dedicated queue callbacks are never on. */
+	start(true);
+	q->vq = NULL;
+	vblk_gov_hold(q);
+	check(q->stats.cb_on == 0);
+	return NULL;
+}
+
+/* What a reset ends: a hold, and every mark. */
+static const char *starts_anew_after_a_reset(void)
+{
+	start(false);
+	use(submit(VBLK_POLLED));
+	hold();
+	check(!q->inflight[VBLK_POLLED]);
+	q->gov.stalled = true;
+	q->gov.sleeping = true;
+	q->plain_waits = true;
+	q->lock.held = true;
+	vblk_gov_start(q);
+	q->lock.held = false;
+	check(q->gov.on && !q->plain_waits);
+	submit(VBLK_POLLED);
+	check(!q->gov.on);
 	return NULL;
 }
 
@@ -742,6 +811,7 @@ static const struct ktap_test tests[] = {
 	TEST(guard_trusts_a_poller),
 	TEST(guard_finds_a_stall),
 	TEST(poller_ends_a_stall),
+	TEST(stall_ends_by_itself),
 	TEST(guard_bounds_a_plain_wait),
 	TEST(guard_lapses),
 	TEST(sleeper_gets_an_interrupt),
@@ -754,6 +824,7 @@ static const struct ktap_test tests[] = {
 	TEST(status_unwritten_is_an_error),
 	TEST(waiting_contexts_run_again),
 	TEST(late_callers_find_no_ring),
+	TEST(starts_anew_after_a_reset),
 	TEST(random_mixtures),
 };
 

@@ -52,8 +52,40 @@ other_tools()
 	bad 'no file' tools/vm/rootdisk boot --file /nonexistent /dev/null -- true
 	bad 'usage' tools/install/run
 	bad 'no flavours' tools/vm/sysroot --system --flavour rt 6.1
+	bad 'ours or stock' selftests/run --driver theirs hostile
+	bad 'no COMMAND' tools/vblkdev/guest
 	bad 'usage' tools/swap
 	bad 'not built' tools/swap ours /nonexistent.ko
+}
+
+device_options()
+{
+	local device=build/vblkdev/vblkdev dir
+	make -s vblkdev
+	dir=$(mktemp -d)
+	bad 'unknown' $device --nonsense
+	bad 'socket is missing' $device
+	bad 'null.*ram:SIZE, file:PATH' $device --socket "$dir/s" --backend floppy
+	bad 'not a size' $device --socket "$dir/s" --backend ram:lots
+	bad 'not a size' $device --socket "$dir/s" --backend ram:1000
+	bad 'No such file' $device --socket "$dir/s" --backend file:/nonexistent
+	: >"$dir/small"
+	bad 'smaller than a sector' $device --socket "$dir/s" --backend "file:$dir/small"
+	bad 'neither a file' $device --socket "$dir/s" --backend file:/dev/null
+	bad 'one of used-id' $device --socket "$dir/s" --fault nonsense
+	bad 'takes no value' $device --socket "$dir/s" --fault never=3
+	bad 'percentage' $device --socket "$dir/s" --fault never%200
+	bad 'one of capacity' $device --socket "$dir/s" --config nonsense=1
+	bad '32 bits' $device --socket "$dir/s" --config blk_size=0x100000000
+	bad 'one of size_max' $device --socket "$dir/s" --features nonsense
+	bad '1 to 64' $device --socket "$dir/s" --queues 65
+	bad 'power of two' $device --socket "$dir/s" --queue-size 100
+	bad 'on or off' $device --socket "$dir/s" --batch maybe
+	bad 'needs --backend ram' $device --socket "$dir/s" --cache volatile
+	bad 'in use' $device --socket "$dir/small"
+	[ -f "$dir/small" ] || fail "it removed a file that is no socket"
+	bad 'No such file' $device --socket "$dir/nowhere/s"
+	rm -r "$dir"
 }
 
 no_mirror()
@@ -110,13 +142,14 @@ help()
 {
 	local tool
 	for tool in tools/vm/run tools/vm/sysroot tools/vm/module tools/vm/rootdisk tools/deps \
-		tools/bench/run selftests/run; do
+		tools/bench/run tools/vblkdev/guest selftests/run; do
 		$tool --help | grep -q "^usage: $tool" || fail "no help from $tool"
 	done
 }
 
 check "tools/vm/run: wrong options" run_options
 check "other tools: wrong options" other_tools
+check "vblkdev: wrong options" device_options
 check "a mirror that cannot be reached" no_mirror
 check "a kernel without headers" no_headers
 check "a kernel that the driver is not for" wrong_kernel

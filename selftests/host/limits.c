@@ -170,6 +170,154 @@ static const char *io_sizes(void)
 	return NULL;
 }
 
+static struct vblk_config discard(u32 sectors, u32 segs, u32 align)
+{
+	return (struct vblk_config) {
+		.has_discard = true, .max_discard_sectors = sectors,
+		.max_discard_seg = segs, .discard_sector_alignment = align,
+	};
+}
+
+static const char *discard_limits(void)
+{
+	struct vblk_config cfg = discard(2048, 4, 8);
+
+	check(accepted(cfg) && !lim.dropped);
+	check(lim.max_discard_sectors == 2048 && lim.max_discard_segments == 4);
+	check(lim.discard_granularity == 4096);
+	check(!lim.max_write_zeroes_sectors && !lim.max_secure_erase_sectors);
+	/* 0: nothing stated. One range is what any device takes. */
+	check(accepted(discard(0, 0, 0)) && !lim.dropped);
+	check(lim.max_discard_sectors == ~0u && lim.max_discard_segments == 1);
+	check(lim.discard_granularity == 512);
+	/* A table of ranges fits a page. */
+	check(accepted(discard(1, 256, 1)) && lim.max_discard_segments == 256);
+	check(accepted(discard(1, ~0u, 1)) && lim.max_discard_segments == 256);
+	/* Not offered */
+	cfg.has_discard = false;
+	check(accepted(cfg) && !lim.max_discard_sectors && !lim.discard_granularity);
+	return NULL;
+}
+
+/* In bytes it has to fit 32 bits, and be a multiple of the block. */
+static const char *discard_alignment(void)
+{
+	struct vblk_config cfg = discard(8, 1, 0x7fffff);
+
+	check(accepted(cfg) && lim.discard_granularity == 0xfffffe00);
+	cfg.discard_sector_alignment = 0x800000;
+	check(accepted(cfg) && strstr(lim.dropped, "discard_sector_alignment"));
+	check(!lim.max_discard_sectors && !lim.discard_granularity);
+	cfg.discard_sector_alignment = ~0u;
+	check(accepted(cfg) && strstr(lim.dropped, "discard_sector_alignment"));
+	cfg.has_blk_size = true;
+	cfg.blk_size = 4096;
+	cfg.discard_sector_alignment = 1;
+	check(accepted(cfg) && lim.discard_granularity == 4096);
+	cfg.discard_sector_alignment = 24;
+	check(accepted(cfg) && lim.discard_granularity == 3 * 4096);
+	cfg.discard_sector_alignment = 12;
+	check(accepted(cfg) && strstr(lim.dropped, "discard_sector_alignment"));
+	return NULL;
+}
+
+static const char *write_zeroes_limit(void)
+{
+	struct vblk_config cfg = { .has_write_zeroes = true };
+
+	check(accepted(cfg) && lim.max_write_zeroes_sectors == ~0u);
+	cfg.max_write_zeroes_sectors = 1;
+	check(accepted(cfg) && lim.max_write_zeroes_sectors == 1 && !lim.dropped);
+	return NULL;
+}
+
+static const char *secure_erase_limits(void)
+{
+	struct vblk_config cfg = discard(2048, 1, 8);
+
+	cfg.has_secure_erase = true;
+	cfg.max_secure_erase_sectors = 64;
+	cfg.secure_erase_sector_alignment = 16;
+	check(accepted(cfg) && !lim.dropped);
+	check(lim.max_secure_erase_sectors == 64 && lim.max_discard_sectors == 2048);
+	check(lim.discard_granularity == 16 * 512);	/* the larger of the two */
+	cfg.secure_erase_sector_alignment = 4;
+	check(accepted(cfg) && lim.discard_granularity == 8 * 512);
+	check(lim.max_secure_erase_sectors == 64);
+	/* No granularity fits both: discard stays. */
+	cfg.secure_erase_sector_alignment = 12;
+	check(accepted(cfg) && strstr(lim.dropped, "secure_erase"));
+	check(!lim.max_secure_erase_sectors && lim.discard_granularity == 8 * 512);
+	cfg.secure_erase_sector_alignment = 0x800000;
+	check(accepted(cfg) && strstr(lim.dropped, "secure_erase"));
+	check(!lim.max_secure_erase_sectors);
+	cfg.secure_erase_sector_alignment = 8;
+	cfg.max_secure_erase_sectors = 0;
+	check(accepted(cfg) && strstr(lim.dropped, "secure_erase"));
+	check(!lim.max_secure_erase_sectors && lim.max_discard_sectors == 2048);
+	/* Alone */
+	cfg.has_discard = false;
+	cfg.max_secure_erase_sectors = 8;
+	check(accepted(cfg) && !lim.dropped && lim.max_secure_erase_sectors == 8);
+	check(lim.discard_granularity == 4096 && !lim.max_discard_sectors);
+	return NULL;
+}
+
+static struct vblk_config zoned(u32 zone, u32 append, u32 unit)
+{
+	return (struct vblk_config) {
+		.has_zoned = true, .zone_model = 1, .zone_sectors = zone,
+		.max_append_sectors = append, .write_granularity = unit,
+		.max_open_zones = 3, .max_active_zones = 5,
+	};
+}
+
+static const char *zones(void)
+{
+	struct vblk_config cfg = zoned(2048, 64, 4096);
+
+	check(accepted(cfg) && !lim.dropped);
+	check(lim.zone_sectors == 2048 && lim.max_append_sectors == 64);
+	check(lim.zone_write_granularity == 4096);
+	check(lim.max_open_zones == 3 && lim.max_active_zones == 5);
+	/* Not zoned, or usable as if it were not */
+	cfg.zone_model = 0;
+	check(accepted(cfg) && !lim.zone_sectors);
+	cfg.zone_model = 2;
+	check(accepted(cfg) && !lim.zone_sectors);
+	cfg = zoned(3, 0, 0);
+	cfg.has_zoned = false;
+	check(accepted(cfg) && !lim.zone_sectors);
+	/* An append is never longer than a zone. */
+	check(accepted(zoned(2048, ~0u, 512)) && lim.max_append_sectors == 2048);
+	return NULL;
+}
+
+static const char *zones_that_cannot_be(void)
+{
+	struct vblk_config cfg = zoned(2048, 64, 512);
+
+	check(!accepted(zoned(0, 64, 512)) && strstr(why, "zone_sectors"));
+	check(!accepted(zoned(3000, 64, 512)) && strstr(why, "zone_sectors"));
+	check(!accepted(zoned(2048, 64, 0)) && strstr(why, "write_granularity"));
+	check(!accepted(zoned(2048, 64, 256)) && strstr(why, "write_granularity"));
+	check(!accepted(zoned(2048, 64, 1536)) && strstr(why, "write_granularity"));
+	check(!accepted(zoned(1, 64, 1024)) && strstr(why, "write_granularity"));
+	check(!accepted(zoned(2048, 0, 512)) && strstr(why, "max_append_sectors"));
+	check(!accepted(zoned(2048, 7, 4096)) && strstr(why, "max_append_sectors"));
+	cfg.zone_model = 3;
+	check(!accepted(cfg) && strstr(why, "model"));
+	cfg.zone_model = 1;
+	cfg.has_blk_size = true;
+	cfg.blk_size = 4096;
+	cfg.zone_sectors = 4;
+	check(!accepted(cfg) && strstr(why, "zone_sectors"));
+	cfg.zone_sectors = 2048;
+	cfg.max_append_sectors = 7;
+	check(!accepted(cfg) && strstr(why, "max_append_sectors"));
+	return NULL;
+}
+
 static const struct ktap_test tests[] = {
 	TEST(nothing_negotiated),
 	TEST(capacity),
@@ -181,6 +329,12 @@ static const struct ktap_test tests[] = {
 	TEST(physical_block_exp),
 	TEST(alignment_offset),
 	TEST(io_sizes),
+	TEST(discard_limits),
+	TEST(discard_alignment),
+	TEST(write_zeroes_limit),
+	TEST(secure_erase_limits),
+	TEST(zones),
+	TEST(zones_that_cannot_be),
 };
 
 int main(void)

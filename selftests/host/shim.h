@@ -31,6 +31,7 @@ typedef u8 blk_status_t;
 #define __packed		__attribute__((packed))
 #define COMPAT_ZONED		0
 #define unlikely(x)		(x)
+#define min(a, b)		((a) < (b) ? (a) : (b))
 #define container_of(ptr, type, member)	\
 	((type *)((char *)(ptr) - offsetof(type, member)))
 

@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . selftests/lib.sh
-test_timeout=3600
+test_timeout=4000
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/vblk-rootdisk-test.XXXXXX")
 trap 'rm -rf "$work"' EXIT

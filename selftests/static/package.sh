@@ -17,11 +17,16 @@ is_made()
 	[ -e "$deb" ] || fail "no $deb"
 }
 
-# Of another version in the changelog nothing is made.
+# With another version in the changelog nothing is made.
 versions()
 {
+	local said
 	same "$(dpkg-parsechangelog -S Version)" "$version" "version in debian/changelog"
 	same "$(dpkg-deb -f "$deb" Version)" "$version" "version of the package"
+	cp -r build/deb/source "$work/other"
+	sed -i "1s/$version/99/" "$work/other/debian/changelog"
+	said=$(cd "$work/other" && refused env -u MAKEFLAGS make -f debian/rules override_dh_install)
+	[[ $said == *"dkms.conf says version $version, debian/changelog 99"* ]] || fail "$said"
 }
 
 # Each source, and that much else.

@@ -85,6 +85,17 @@ static int vblk_validate(struct virtio_device *vdev)
 		return -EINVAL;
 	}
 	vblk_validate_zoned(vdev);
+
+	/*
+	 * After a failure a device wants a reset before anybody tries again
+	 * (VIRTIO 1.2, 2.1.1), and the core does none.
+	 */
+	if (vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_FAILED) {
+		virtio_reset_device(vdev);
+		virtio_add_status(vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+		virtio_add_status(vdev, VIRTIO_CONFIG_S_DRIVER);
+		return vdev->config->finalize_features(vdev);
+	}
 	return 0;
 }
 

@@ -40,6 +40,13 @@
 /* Only polled requests wait: pollers sleep on purpose for up to a few ms. */
 #define VBLK_GUARD_LONG_NS	(5 * NSEC_PER_MSEC)
 
+/*
+ * How many polled requests a stall lasts if no poller comes: this many, and twice
+ * as many each time that this was too soon, up to the second.
+ */
+#define VBLK_STALL_FIRST	16
+#define VBLK_STALL_LAST		4096
+
 static bool gov_inflight(const struct vblk_queue *q)
 {
 	return q->inflight[VBLK_PLAIN] || q->inflight[VBLK_POLLED];
@@ -104,6 +111,29 @@ static void gov_settle(struct vblk_queue *q, enum vblk_reaper who,
 	gov_arm(q);
 }
 
+/*
+ * A stall ends when a poller comes. Where interrupts always win the race with it,
+ * it finds its requests completed and never comes, so the stall also ends by
+ * itself. Who really does not poll then waits for a guard period once in ever
+ * more requests.
+ */
+static void gov_stall(struct vblk_queue *q)
+{
+	struct vblk_gov *gov = &q->gov;
+
+	gov->stalled = true;
+	gov->stall_left = gov->stall_next;
+	gov->stall_next = min(2 * gov->stall_next, VBLK_STALL_LAST);
+	q->stats.stalls++;
+	trace_vblk_stall(q);
+}
+
+static void gov_end_stall(struct vblk_gov *gov)
+{
+	gov->stalled = false;
+	gov->stall_next = VBLK_STALL_FIRST;
+}
+
 /**
  * vblk_gov_added() - a request was added to the ring
  * @q: its queue
@@ -120,6 +150,8 @@ void vblk_gov_added(struct vblk_queue *q, enum vblk_kind kind,
 
 	q->inflight[kind]++;
 	if (kind == VBLK_POLLED) {
+		if (gov->stalled && !--gov->stall_left)
+			gov->stalled = false;
 		if (gov->on && !gov->stalled && !gov->sleeping && !gov->held)
 			gov_off(q, VBLK_CB_POLLED);
 	} else if (!q->inflight[VBLK_POLLED]) {
@@ -141,7 +173,7 @@ void vblk_gov_poll(struct vblk_queue *q, bool may_sleep, struct vblk_done *done)
 	struct vblk_gov *gov = &q->gov;
 
 	gov->poller = true;
-	gov->stalled = false;
+	gov_end_stall(gov);
 	if (gov->on) {
 		/* An interrupt is promised to somebody, or nobody waits for us. */
 		if (gov->sleeping || gov->held || !q->inflight[VBLK_POLLED])
@@ -193,9 +225,7 @@ static enum hrtimer_restart gov_guard(struct hrtimer *timer)
 	q->stats.guard_fired++;
 	if (q->vq && !gov->on && gov_inflight(q)) {
 		if (!gov->poller) {
-			gov->stalled = true;
-			q->stats.stalls++;
-			trace_vblk_stall(q);
+			gov_stall(q);
 			vblk_take_used(q, VBLK_REAP_GUARD, &done);
 			gov_on(q, VBLK_CB_STALL, VBLK_REAP_GUARD, &done);
 		}
@@ -224,7 +254,8 @@ void vblk_gov_hold(struct vblk_queue *q)
 
 	spin_lock_irqsave(&q->lock, flags);
 	q->gov.held = true;
-	if (!q->gov.on) {
+	/* Where a reset failed before, there is no ring. */
+	if (q->vq && !q->gov.on) {
 		vblk_take_used(q, VBLK_REAP_OTHER, &done);
 		gov_on(q, VBLK_CB_HOLD, VBLK_REAP_OTHER, &done);
 	}
@@ -245,7 +276,7 @@ void vblk_gov_hold(struct vblk_queue *q)
 void vblk_gov_start(struct vblk_queue *q)
 {
 	q->gov.on = !q->dedicated;
-	q->gov.stalled = false;
+	gov_end_stall(&q->gov);
 	q->gov.sleeping = false;
 	q->gov.held = false;
 	q->plain_waits = false;

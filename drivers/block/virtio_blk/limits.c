@@ -94,7 +94,7 @@ static u32 vblk_granularity(u32 sectors, u32 block)
 static void vblk_check_erasing(const struct vblk_config *cfg,
 			       struct vblk_limits *lim)
 {
-	u32 block = lim->logical_block_size, granularity;
+	u32 block = lim->logical_block_size, granularity, unit;
 
 	if (cfg->has_write_zeroes)
 		lim->max_write_zeroes_sectors = cfg->max_write_zeroes_sectors ?: 0xffffffffu;
@@ -114,7 +114,8 @@ static void vblk_check_erasing(const struct vblk_config *cfg,
 
 	if (cfg->has_secure_erase) {
 		granularity = vblk_granularity(cfg->secure_erase_sector_alignment, block);
-		if (!granularity || !cfg->max_secure_erase_sectors) {
+		unit = granularity / VBLK_SECTOR_SIZE;
+		if (!granularity || cfg->max_secure_erase_sectors < unit) {
 			lim->dropped = "secure_erase limits (and so secure erase)";
 			return;
 		}
@@ -125,7 +126,9 @@ static void vblk_check_erasing(const struct vblk_config *cfg,
 			lim->dropped = "secure_erase_sector_alignment (and so secure erase)";
 			return;
 		}
-		lim->max_secure_erase_sectors = cfg->max_secure_erase_sectors;
+		/* The block layer cuts at the limit: in aligned pieces then. */
+		lim->max_secure_erase_sectors = cfg->max_secure_erase_sectors -
+						cfg->max_secure_erase_sectors % unit;
 	}
 }
 

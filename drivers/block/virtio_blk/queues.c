@@ -180,8 +180,11 @@ int vblk_find_vqs(struct vblk *vblk)
 		info[i].callback = vblk->queues[i].dedicated ? NULL : vblk_interrupt;
 	}
 	err = virtio_find_vqs(vblk->vdev, n, vqs, info, &affinity);
-	if (err)
+	if (err) {
+		dev_err(&vblk->vdev->dev, "no disk: its %u queues could not be set up (error %d)\n",
+			n, err);
 		goto out;
+	}
 
 	ring = vblk_smallest_ring(vblk, vqs);
 	if (!ring) {

@@ -112,6 +112,8 @@ struct vblk_gov {
 	bool poller;		/* a poller was here since the guard last fired */
 	bool armed;		/* the guard is pending ... */
 	bool armed_short;	/* ... with its short period */
+	u16 stall_left;		/* polled requests until the stall ends by itself */
+	u16 stall_next;		/* and how many the next one lasts */
 	struct hrtimer guard;
 };
 

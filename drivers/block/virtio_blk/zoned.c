@@ -140,13 +140,13 @@ static size_t vblk_report_size(const struct vblk *vblk, unsigned int nr_zones)
 {
 	struct request_queue *queue = vblk->disk->queue;
 	size_t size = struct_size_t(struct virtio_blk_zone_report, zones, nr_zones);
+	/* More pages make no bio. */
+	size_t pages = min_t(size_t, queue_max_segments(queue), BIO_MAX_VECS);
 
 	size = round_up(size, SECTOR_SIZE);
 	size = min_t(u64, size, (u64)queue_max_hw_sectors(queue) << SECTOR_SHIFT);
 	/* Not aligned, it touches a page more. */
-	if (queue_max_segments(queue) > 1)
-		return min_t(size_t, size, (queue_max_segments(queue) - 1) * PAGE_SIZE);
-	return min_t(size_t, size, PAGE_SIZE);
+	return min_t(size_t, size, max_t(size_t, pages - 1, 1) * PAGE_SIZE);
 }
 
 /**
@@ -186,8 +186,12 @@ int vblk_report_zones(struct gendisk *disk, sector_t sector, unsigned int nr_zon
 		if (err)
 			break;
 		n = min_t(u64, n, virtio64_to_cpu(vblk->vdev, report->nr_zones));
-		if (!n)
+		if (!n) {
+			dev_err_ratelimited(&vblk->vdev->dev, "[%s] the device reports no zone from sector %llu on\n",
+					    disk->disk_name, (u64)sector);
+			err = -EIO;
 			break;
+		}
 		for (i = 0; i < n && idx < nr_zones && sector < get_capacity(disk); i++) {
 			struct blk_zone zone;
 

@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A driver that polls and a device that polls need neither kicks nor interrupts.
+set -eu
+# shellcheck source=selftests/guest/lib.sh
+. /vblk/selftests/guest/lib.sh
+# shellcheck source=selftests/guest/device.sh
+. /vblk/selftests/guest/device.sh
+
+requests=100000
+
+# round: so many requests, of which all were polled for without a pause; false if
+# the host was too busy to let the poller run all the time.
+round()
+{
+	wait_for 10 quiet "$disk"
+	before=$(control stats)
+	mark "$disk"
+	poller -n $requests "/dev/$disk" 16
+	after=$(control stats)
+	cat "$counters/$disk"
+	[ $(($(grown stalls) + $(grown sleepers))) = 0 ]
+}
+
+# more KEY: of the device's counters, in that round
+more()
+{
+	echo $(($(device_count "$1" "$after") - $(device_count "$1" "$before")))
+}
+
+# silent FEATURES MOST: as many kicks and interrupts at the most
+silent()
+{
+	local before after tries=1
+
+	control defaults
+	[ ! "$1" ] || control features "$1"
+	plug
+	# What comes before the first poller needs them.
+	poller -n 1000 "/dev/$disk" 16
+	until round; do
+		tries=$((tries + 1))
+		[ $tries -le 5 ] || skip "the host is too busy to poll without a pause"
+	done
+	is "$(more requests)" -ge $requests "requests"
+	is "$(more kicks)" -le "$2" "kicks"
+	is "$(more notified)" -le "$2" "notifications"
+	is "$(grown interrupts)" -le "$2" "interrupts"
+	same "$(device_count violations "$after")" 0 "violated rules"
+	unplug
+}
+
+check "packed ring: no kick, no interrupt" silent "" 0
+check "split ring without event index: no kick, no interrupt" silent -packed,-event_idx 0
+check "split ring with event index: 2 at the most" silent -packed 2
+finish

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The guest's side of tools/vblkdev/guest: to plug the device in and out, and to
+# control it. To be sourced after lib.sh. What tests change is kept in files,
+# since each runs in a shell of its own.
+
+plugs_file=/tmp/plugs
+port_file=/tmp/plug-port
+disk_file=/tmp/plugged-disk
+
+# control COMMAND [SPEC]: prints the device's answer; false if it is an error.
+control()
+{
+	local port answer
+	port=$(grep -l '^vblk\.control$' /sys/class/virtio-ports/*/name)
+	exec 6<>"/dev/$(basename "${port%/name}")"
+	echo "{\"cmd\": \"$1\"${2:+, \"spec\": \"$2\"}}" >&6
+	IFS= read -r -t 10 answer <&6 || answer="no answer"
+	exec 6>&-
+	echo "$answer"
+	case $answer in *'"ok": true'*) ;; *) return 1 ;; esac
+}
+
+# device_count KEY [ANSWER]: of its counters, rules and faults; 0 if not there
+device_count()
+{
+	local answer=${2-$(control stats)}
+	if [[ $answer =~ \"$1\":\ (\{\"count\":\ )?([0-9]+) ]]; then
+		echo "${BASH_REMATCH[2]}"
+	else
+		echo 0
+	fi
+}
+
+connected()
+{
+	[[ $(control stats) == *'"connected": true'* ]]
+}
+
+not_connected()
+{
+	! connected
+}
+
+disks()
+{
+	local dir names=
+	for dir in /sys/block/vd*; do
+		[ ! -e "$dir" ] || names+=" ${dir##*/} "
+	done
+	echo "$names"
+}
+
+# free_port: the next of those whose device was not left behind
+free_port()
+{
+	local port
+	port=$(cat $port_file 2>/dev/null || echo 0)
+	while port=$(((port + 1) % 12)) && [ -e "/tmp/burnt-$port" ]; do :; done
+	echo $port
+}
+
+# burn_port: the device of now stays
+burn_port()
+{
+	touch "/tmp/burnt-$(cat $port_file)"
+}
+
+# plug_device: the next one, with $properties; its disk is not waited for.
+plug_device()
+{
+	local n port
+	# A test that failed may have left its own.
+	not_connected || control disconnect
+	n=$(($(cat $plugs_file 2>/dev/null || echo 0) + 1))
+	echo $n >$plugs_file
+	port=$(free_port)
+	echo "$port" >$port_file
+	disks_before=$(disks)
+	qmp chardev-add "{\"id\": \"socket$n\", \"backend\": {\"type\": \"socket\", \"data\":
+		{\"server\": false, ${reconnect:+\"reconnect\": $reconnect,} \"addr\":
+		{\"type\": \"unix\", \"data\": {\"path\": \"$VBLKDEV_SOCKET\"}}}}}"
+	qmp device_add "{\"driver\": \"vhost-user-blk-pci\", \"id\": \"plugged$n\",
+		\"bus\": \"plug$port\", \"chardev\": \"socket$n\",
+		\"num-queues\": ${queues:-1}, \"queue-size\": 128${properties:+, $properties}}"
+}
+
+disk_came()
+{
+	local name
+	for name in $(disks); do
+		case $disks_before in *" $name "*) continue ;; esac
+		disk=$name
+		echo "$disk" >$disk_file
+		return
+	done
+	return 1
+}
+
+# plug: and wait for its disk, $disk.
+plug()
+{
+	plug_device
+	wait_for 20 disk_came
+	wait_for 5 test -b "/dev/$disk"
+}
+
+device_gone()
+{
+	! qmp qom-get "{\"path\": \"/machine/peripheral/plugged$1\", \"property\": \"type\"}"
+}
+
+# unplug: and wait until nothing of it is left; false if it does not go.
+unplug()
+{
+	local n tries=0
+	n=$(cat $plugs_file)
+	qmp device_del "{\"id\": \"plugged$n\"}" || true
+	until device_gone "$n"; do
+		tries=$((tries + 1))
+		[ $tries -lt 100 ] || return 1
+		sleep 0.05
+	done >/dev/null
+	qmp chardev-remove "{\"id\": \"socket$n\"}"
+	wait_for 5 not_connected
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vblkdev's side of the vhost-user protocol: what a front end may say, in which
+ * pieces, and what ends the connection, which must never be more than that.
+ */
+#include "front.h"
+#include "ktap.h"
+
+#include "../../tools/vblkdev/control.h"
+
+static struct front f;
+
+#define NO_DATA	((struct piece) { })
+
+static bool works(void)
+{
+	return request(&f, VIRTIO_BLK_T_FLUSH, 0, NO_DATA, NULL) == VIRTIO_BLK_S_OK;
+}
+
+static const char *answers(void)
+{
+	uint64_t value;
+
+	front_open(&f, "null");
+	front_send(&f, 1, NULL, 0, -1);
+	check(front_answer(&f, &value, sizeof(value)) && value == f.dev.offered);
+	check(value >> VIRTIO_F_VERSION_1 & 1 && value >> 30 & 1);
+	front_send(&f, 15, NULL, 0, -1);
+	check(front_answer(&f, &value, sizeof(value)) && value >> 9 & 1);
+	front_send(&f, 17, NULL, 0, -1);
+	check(front_answer(&f, &value, sizeof(value)) && value == 2);
+	return NULL;
+}
+
+static const char *config_space(void)
+{
+	struct {
+		uint32_t offset, size, flags;
+		struct virtio_blk_config cfg;
+	} c = { 0, sizeof(c.cfg), 0, { } };
+	struct {
+		uint32_t offset, size, flags;
+		uint8_t wce;
+	} __attribute__((packed)) set = { offsetof(struct virtio_blk_config, wce), 1, 0, 0 };
+
+	front_open(&f, "ram:3M");
+	front_send(&f, 24, &c, sizeof(c), -1);
+	check(front_answer(&f, &c, sizeof(c)) && c.cfg.capacity == 3 * 2048);
+	check(c.cfg.blk_size == 512 && c.cfg.seg_max == RING_SIZE - 2 && c.cfg.wce == 1);
+	front_send(&f, 25, &set, sizeof(set), -1);
+	check(!front_hung_up(&f) && f.dev.write_through);
+	front_send(&f, 24, &c, sizeof(c), -1);
+	check(front_answer(&f, &c, sizeof(c)) && c.cfg.wce == 0);
+	/* No other field is the driver's to write. */
+	set.offset = 0;
+	front_send(&f, 25, &set, sizeof(set), -1);
+	check(front_hung_up(&f));
+	return NULL;
+}
+
+/* The base that the ring has when it stops is where it goes on. */
+static const char *stop_and_go(void)
+{
+	uint32_t state[2] = { 0, 0 };
+	uint64_t index = 0;
+	unsigned int i;
+
+	front_open(&f, "null");
+	front_start(&f);
+	for (i = 0; i < 20; i++)
+		check(works());
+	front_send(&f, 11, state, sizeof(state), -1);
+	check(front_answer(&f, state, sizeof(state)) && state[1] == 20);
+	front_state(&f, 10, 20);
+	front_send(&f, 12, &index, sizeof(index), f.kick);
+	for (i = 0; i < 20; i++)
+		check(works());
+	/* A new table of the same memory, in the middle. */
+	front_memory(&f, GUEST_SIZE);
+	for (i = 0; i < 20; i++)
+		check(works());
+	/* Disabled it does nothing, and enabled what has come meanwhile. */
+	front_state(&f, 18, 0);
+	check(!front_hung_up(&f));
+	front_kick(&f);
+	front_state(&f, 18, 1);
+	check(works());
+	return NULL;
+}
+
+static const char *packed_stop_and_go(void)
+{
+	uint32_t state[2] = { 0, 0 };
+	uint64_t index = 0;
+	unsigned int i;
+
+	front_open(&f, "null");
+	f.packed = true;
+	front_start(&f);
+	for (i = 0; i < 11; i++)
+		check(works());
+	front_send(&f, 11, state, sizeof(state), -1);
+	/* 22 descriptors: the second time round, at 6. */
+	check(front_answer(&f, state, sizeof(state)) && state[1] == 0x00060006);
+	front_state(&f, 10, state[1]);
+	front_send(&f, 12, &index, sizeof(index), f.kick);
+	for (i = 0; i < 11; i++)
+		check(works());
+	return NULL;
+}
+
+static const char *in_pieces(void)
+{
+	unsigned char message[20] = { 8, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 64 };
+	unsigned int i;
+
+	front_open(&f, "null");
+	for (i = 0; i < sizeof(message); i++) {
+		check(send(f.sock, message + i, 1, 0) == 1);
+		usleep(1000);
+	}
+	check(!front_hung_up(&f) && f.dev.queues[0].ring.size == 64);
+	return NULL;
+}
+
+/* Nothing that a front end says does more than end its connection. */
+static const char *ends_connection(void)
+{
+	static const struct {
+		uint32_t request, size;
+		uint64_t payload[6];
+		bool fd;
+	} bad[] = {
+		{ 0, 0, { }, false },				/* no such message */
+		{ 99, 8, { }, false },
+		{ 2, 8, { ~0ull }, false },			/* never offered */
+		{ 2, 4, { }, false },				/* too short */
+		{ 16, 8, { ~0ull }, false },
+		{ 5, 4, { }, true },				/* memory: */
+		{ 5, 40, { 0 }, true },
+		{ 5, 40, { 9 }, true },
+		{ 5, 40, { 1, GPA, GUEST_SIZE, UVA, 0 }, false },
+		{ 5, 40, { 1, GPA, GUEST_SIZE + 4096, UVA, 0 }, true },
+		{ 5, 40, { 1, GPA, GUEST_SIZE, UVA, 4096 }, true },
+		{ 5, 40, { 1, GPA, 0, UVA, 0 }, true },
+		{ 5, 40, { 1, ~0ull - 4096, GUEST_SIZE, UVA, 0 }, true },
+		{ 5, 40, { 1, GPA, GUEST_SIZE, ~0ull, 0 }, true },
+		{ 5, 40, { 1, GPA, ~0ull, UVA, 0 }, true },
+		{ 8, 8, { 0ull << 32 | 2 }, false },		/* no such queue */
+		{ 8, 8, { 0 }, false },				/* a size of 0 */
+		{ 8, 8, { 4096ull << 32 }, false },
+		{ 9, 40, { 7 }, false },
+		{ 9, 8, { 0 }, false },
+		{ 12, 8, { 5 }, true },
+		{ 12, 8, { 0 }, false },			/* no descriptor */
+		{ 12, 8, { 0 }, true },				/* no eventfd */
+		{ 21, 0, { }, false },
+		{ 24, 12, { 4096ull << 32 }, false },
+		{ 24, 12, { 100ull << 32 | 0xffffff00 }, false },
+		{ 25, 13, { 1ull << 32 | 32, 0x200000000 }, false },
+		{ 1, 100000, { }, false },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ITEMS(bad); i++) {
+		front_open(&f, "null");
+		front_start(&f);
+		check(works());
+		if (bad[i].size <= sizeof(bad[i].payload)) {
+			front_send(&f, bad[i].request, bad[i].payload, bad[i].size,
+				   bad[i].fd ? f.memfd : -1);
+		} else {
+			uint32_t h[3] = { bad[i].request, 1, bad[i].size };
+
+			send(f.sock, h, sizeof(h), MSG_NOSIGNAL);
+		}
+		if (!front_hung_up(&f)) {
+			fprintf(stderr, "bad[%u] is taken\n", i);
+			return "the connection has ended";
+		}
+		front_close(&f);
+		close(f.memfd);
+		close(f.kick);
+		close(f.call);
+		munmap(f.ram, GUEST_SIZE);
+	}
+	return NULL;
+}
+
+/* Rings that are not in the memory, or crooked in it. */
+static const char *bad_rings(void)
+{
+	static const uint64_t at[][3] = {
+		{ UVA + GUEST_SIZE - 16, UVA + AT_DEVICE, UVA + AT_DRIVER },
+		{ UVA + 8, UVA + AT_DEVICE, UVA + AT_DRIVER },
+		{ UVA, UVA + GUEST_SIZE - 128, UVA + AT_DRIVER },
+		{ UVA, UVA + AT_DEVICE, UVA + GUEST_SIZE - 8 },
+		{ UVA, UVA + AT_DEVICE, ~0ull - 1 },
+		{ 0, 0, 0 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < 2 * ITEMS(at); i++) {
+		uint64_t addr[5] = { 0 };
+
+		front_open(&f, "null");
+		f.packed = i >= ITEMS(at);
+		front_start(&f);
+		check(works());
+		memcpy(addr + 1, at[i % ITEMS(at)], sizeof(at[0]));
+		front_send(&f, 9, addr, sizeof(addr), -1);
+		/* 4 bytes at the memory's end are enough for a packed one's events. */
+		if (i != ITEMS(at) + 2 && i != ITEMS(at) + 3)
+			check(front_hung_up(&f));
+		front_close(&f);
+	}
+	return NULL;
+}
+
+static const char *odd_size(void)
+{
+	front_open(&f, "null");
+	front_start(&f);
+	front_state(&f, 8, 15);
+	front_addresses(&f);
+	check(front_hung_up(&f));
+	return NULL;
+}
+
+/* The next front end finds a device that knows nothing of the last one. */
+static const char *second_connection(void)
+{
+	int pair[2];
+
+	front_open(&f, "ram:1M");
+	front_start(&f);
+	check(works());
+	close(f.sock);
+	while (*(volatile int *)&f.dev.conn >= 0)
+		usleep(1000);
+	check(!f.dev.queues[0].running && !f.dev.mem);
+	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+	f.sock = pair[0];
+	vu_connect(&f.dev, pair[1]);
+	memset(f.ram, 0, AT_HEADER);
+	f.avail = 0;
+	f.used = 0;
+	front_start(&f);
+	check(works());
+	check(counted(&f.dev.queues[0].n.requests) == 1);
+	return NULL;
+}
+
+static bool commanded(const char *line, const char *expected)
+{
+	char *answer = control_command(&f.dev, line);
+	bool found = strstr(answer, expected);
+
+	if (!found)
+		fprintf(stderr, "%s", answer);
+	free(answer);
+	return found;
+}
+
+static const char *commands(void)
+{
+	front_open(&f, "ram:1M");
+	front_start(&f);
+	check(works());
+	front_close(&f);
+	check(commanded("{\"cmd\": \"stats\"}", "\"requests\": 1,"));
+	check(commanded(" { \"cmd\" : \"fault\" , \"spec\":\"status=3@1\" } ", "\"ok\": true"));
+	check(commanded("{\"cmd\":\"fault\",\"spec\":\"nonsense\"}", "used-id"));
+	check(commanded("{\"cmd\":\"config\",\"spec\":\"blk_size=3\"}", "true"));
+	check(f.dev.cfg.blk_size == 3);
+	check(commanded("{\"cmd\":\"config\",\"spec\":\"blk_size=4294967296\"}", "32 bits"));
+	check(commanded("{\"cmd\":\"defaults\"}", "true") && f.dev.cfg.blk_size == 512);
+	check(!f.dev.faults.armed);
+	check(commanded("{\"cmd\":\"nonsense\"}", "one of stats"));
+	check(commanded("", "not a command"));
+	check(commanded("{", "not a command"));
+	check(commanded("{\"cmd", "not a command"));
+	check(commanded("{\"cmd\":\"stats\"", "not a command"));
+	check(commanded("{\"cmd\":\"stats\"}}", "not a command"));
+	check(commanded("{\"cmd\":\"\\u0000\"}", "not a command"));
+	check(commanded("{\"cmd\":\"0123456789012345678901234567890123456789\"}", "not a command"));
+	check(commanded("{\"cmd\":12}", "not a command"));
+	return NULL;
+}
+
+static const char *specifications(void)
+{
+	static const char * const good[] = {
+		"used-id", "used-id=7", "used-id=0x10@1000", "status-unwritten%0.1",
+		"stop-after=5000", "late=5%50,op=read", "status=3@2,op=write,sector=8,count=4",
+	};
+	static const char * const bad[] = {
+		"", "nonsense", "used-id=", "used-id=x", "never=3", "never@", "never@0",
+		"never%", "never%0", "never%101", "never%x", "never,op=x", "never,x",
+		"never,sector=x", "status=256", "never@1,", "never,count=x",
+	};
+	struct faults faults;
+	unsigned int i;
+
+	for (i = 0; i < ITEMS(good); i++) {
+		faults_init(&faults, 1);
+		if (faults_add(&faults, good[i]))
+			return good[i];
+	}
+	for (i = 0; i < ITEMS(bad); i++) {
+		faults_init(&faults, 1);
+		if (!faults_add(&faults, bad[i]))
+			return bad[i];
+	}
+	faults_init(&faults, 1);
+	check(!faults_add(&faults, "never@3"));
+	for (i = 1; i < 10; i++)
+		check(fault(&faults, FAULT_NEVER, NULL, NULL) == (i == 3));
+	faults_init(&faults, 1);
+	check(!faults_add(&faults, "never%10"));
+	for (i = 0; i < 10000; i++)
+		fault(&faults, FAULT_NEVER, NULL, NULL);
+	check(faults.hits[FAULT_NEVER] > 900 && faults.hits[FAULT_NEVER] < 1100);
+	return NULL;
+}
+
+/* With the status told, what is in the ring before DRIVER_OK is seen. */
+static const char *before_driver_ok(void)
+{
+	struct piece p[2] = { HEADER(0), STATUS(0) };
+	uint64_t protocol = 1ull << 16;
+
+	front_open(&f, "null");
+	front_send(&f, 16, &protocol, sizeof(protocol), -1);
+	front_start(&f);
+	/* As a front end does, which asks for the status first. */
+	check(!front_hung_up(&f) && works() && !rule_count(&f, RULE_C3));
+	front_close(&f);
+
+	front_open(&f, "null");
+	front_send(&f, 16, &protocol, sizeof(protocol), -1);
+	put(&f, 0, p, 2);
+	front_start(&f);
+	check(!front_hung_up(&f) && rule_count(&f, RULE_C3) == 1);
+	return NULL;
+}
+
+static const struct ktap_test tests[] = {
+	TEST(before_driver_ok),
+	TEST(answers),
+	TEST(config_space),
+	TEST(stop_and_go),
+	TEST(packed_stop_and_go),
+	TEST(in_pieces),
+	TEST(ends_connection),
+	TEST(bad_rings),
+	TEST(odd_size),
+	TEST(second_connection),
+	TEST(commands),
+	TEST(specifications),
+};
+
+int main(void)
+{
+	return ktap_main(tests, ITEMS(tests));
+}

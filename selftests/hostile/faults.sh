@@ -1,0 +1,304 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A kind of fault a test: what the driver promised when a device does that. The
+# kinds are those of Documentation/vblkdev.md.
+set -eu
+# shellcheck source=selftests/hostile/lib.sh
+. /vblk/selftests/hostile/lib.sh
+
+recovery="nothing recovers what is in flight on a ring that is broken"
+timeout="no request times out"
+
+# A driver with a timeout is told to be quick about it.
+short_timeout()
+{
+	[ ! -w "/sys/block/$disk/queue/io_timeout" ] ||
+		{ echo 1000 >"/sys/block/$disk/queue/io_timeout"; } 2>/dev/null || true
+}
+
+# --- It works all the same ------------------------------------------------
+
+# unharmed SPEC: reads and writes go on, with the right data
+unharmed()
+{
+	plug
+	control fault "$1"
+	expect ok read_all
+	expect ok polled --filename="/dev/$disk" --rw=randrw --bs=4k --iodepth=16 \
+		--offset=1m --size=512k --verify=crc32c
+	expect ok plain --filename="/dev/$disk" --rw=randrw --bs=4k --iodepth=16 \
+		--offset=1m --size=512k --verify=crc32c
+	hit "${1%%[=@%,]*}"
+	control clear
+	expect ok read_all
+	no_violations
+}
+
+# Of before the probe, too
+unharmed_early()
+{
+	control fault "$1"
+	plug
+	expect ok read_all
+	hit "$1"
+	no_violations
+}
+
+# --- The request fails ----------------------------------------------------
+
+# fails SPEC: that block alone, plain and polled
+fails()
+{
+	plug
+	control fault "$1,sector=80"
+	expect error read_block 10
+	expect error polled_read 10
+	is "$(device_count "${1%%[=@%,]*}")" -ge 2 "times that it happened"
+	expect ok read_block 9
+	expect ok read_block 11
+	expect ok polled_read 11
+	control clear
+	expect ok read_block 10
+	no_violations
+}
+
+# --- The ring breaks ------------------------------------------------------
+
+# ring_breaks SPEC: the request ends, in whatever way but with wrong data, and so
+# does what comes after it
+ring_breaks()
+{
+	plug
+	short_timeout
+	control fault "$1@1"
+	expect "ok error" read_block 10
+	hit "${1%%[=@%,]*}"
+	expect "ok error" read_block 11
+	expect "ok error" polled_read 12
+}
+
+swapped()
+{
+	plug
+	short_timeout
+	control fault "used-swapped@3"
+	expect error plain --filename="/dev/$disk" --rw=read --bs=4k --iodepth=8 --size=1m
+	hit used-swapped
+	expect "ok error" read_all
+}
+
+# --- Time -----------------------------------------------------------------
+
+# late SPEC: the data comes, if later
+late()
+{
+	plug
+	control fault "$1"
+	expect ok read_block 10
+	expect ok polled_read 11
+	hit "${1%%[=@%,]*}"
+	control clear
+	expect ok read_all
+	no_violations
+}
+
+# never SPEC: the request ends all the same
+never()
+{
+	plug
+	short_timeout
+	control fault "$1"
+	expect "ok error" "${2:-read_block}" 10
+	hit "${1%%[=@%,]*}"
+	control clear
+	expect "ok error" read_block 11
+}
+
+# The interrupt that was lost announced what is in the ring
+irq_lost()
+{
+	plug
+	short_timeout
+	control fault irq-lost@1
+	expect ok read_block 10
+	hit irq-lost
+	expect ok read_all
+}
+
+irq_lost_polled()
+{
+	plug
+	control fault irq-lost
+	expect ok polled_read 10
+}
+
+# --- Capacity -------------------------------------------------------------
+
+capacity_flips()
+{
+	local sectors
+	plug
+	sectors=$(cat "/sys/block/$disk/size")
+	control fault "capacity-flip%2"
+	expect "ok error" plain --filename="/dev/$disk" --rw=randread --bs=4k --iodepth=8 \
+		--size=32m --io_size=8m
+	hit capacity-flip
+	control clear
+	control config "capacity=$sectors"
+	wait_for 10 grep -qx "$sectors" "/sys/block/$disk/size"
+	expect ok read_all
+}
+
+capacity_grows_beyond_belief()
+{
+	local sectors
+	plug
+	sectors=$(cat "/sys/block/$disk/size")
+	log_from=$(dmesg | wc -l)
+	control config capacity=0xffffffffffffffff
+	wait_for 10 logged 'capacity'
+	same "$(cat "/sys/block/$disk/size")" "$sectors" "size"
+	expect ok read_all
+}
+
+# --- Config space ---------------------------------------------------------
+
+logged()
+{
+	dmesg | tail -n +"$((log_from + 1))" | grep "virtio_blk.*$1"
+}
+
+# refused_config ASSIGNMENT PATTERN: no disk, and the log says why
+refused_config()
+{
+	log_from=$(dmesg | wc -l)
+	control config "$1"
+	plug_device
+	wait_for 20 logged "$2"
+	sleep 0.2
+	! disk_came || fail "there is a disk, $disk"
+}
+
+# believed ASSIGNMENT [ATTRIBUTE EXPECTED]: a disk that works
+believed()
+{
+	control config "$1"
+	plug
+	expect ok read_all
+	expect ok polled_read 10
+	[ $# = 1 ] || same "$(cat "/sys/block/$disk/queue/$2")" "$3" "$2"
+	no_violations
+}
+
+# Reading ahead is bounded by what the disk says of itself
+read_ahead()
+{
+	believed opt_io_size=0xffffffff
+	is "$(cat "/sys/block/$disk/queue/read_ahead_kb")" -le $((1 << 18)) "KiB read ahead"
+}
+
+writeback_byte()
+{
+	believed "writeback=$1"
+	expect "ok error" cat "/sys/block/$disk/queue/write_cache"
+	if [ -e "/sys/block/$disk/cache_type" ]; then
+		expect "ok error" cat "/sys/block/$disk/cache_type"
+	fi
+}
+
+# Discards, if the driver has them, must not hang or hit a WARN
+discards()
+{
+	believed "$1"
+	expect "ok error" blkdiscard -o $((2 << 20)) -l $((1 << 20)) "/dev/$disk"
+	expect "ok error" blkdiscard -z -o $((2 << 20)) -l $((1 << 20)) "/dev/$disk"
+	expect ok read_all
+}
+
+beyond_the_backend()
+{
+	control config capacity=$((256 * 2048))
+	plug
+	expect ok read_all
+	expect error dd if="/dev/$disk" of=/dev/null bs=4k skip=$((100 * 256)) count=1 iflag=direct
+	no_violations
+}
+
+empty_disk()
+{
+	control config capacity=0
+	plug
+	same "$(cat "/sys/block/$disk/size")" 0 "size"
+	control config capacity=131072
+	wait_for 10 grep -qx 131072 "/sys/block/$disk/size"
+	expect ok read_all
+}
+
+ONLY="" hostile "a device without faults" make_pattern
+
+hostile "used-len-zero: a length of 0 harms nothing" unharmed used-len-zero
+hostile "used-len-huge: an absurd length harms nothing" unharmed used-len-huge
+hostile "used-order: any order will do" unharmed used-order
+hostile "header-scribble: the header is not looked at again" unharmed header-scribble
+hostile "avail-scribble: the available ring is not looked at again" unharmed avail-scribble
+if on_line 5.10; then
+	hostile "desc-scribble: descriptors are not looked at again" \
+		skip "this kernel's virtio core does"
+else
+	hostile "desc-scribble: descriptors are not looked at again" unharmed desc-scribble
+fi
+hostile "irq-spurious: a notification of nothing harms nothing" unharmed irq-spurious%20
+hostile "irq-storm: nor do many" unharmed irq-storm=200%1
+hostile "irq-unwanted: nor one that was suppressed" unharmed irq-unwanted
+hostile "irq-early: nor one before the first request" unharmed_early irq-early
+hostile "irq-late: a late notification is waited for" late irq-late=300000
+hostile "irq-lost: a poller needs none" irq_lost_polled
+
+hostile "status=1: an error" fails status=1
+hostile "status=2: not supported is an error" fails status=2
+hostile "status=3: an unknown status is an error" fails status=3
+hostile "status=127: an unknown status is an error" fails status=127
+hostile "status=255: an unknown status is an error" fails status=255
+hostile "status-unwritten: no status is an error" fails status-unwritten
+hostile "data-half: half of the data is an error" fails data-half
+hostile "late: a late completion is waited for" late late=500,op=read
+hostile "capacity-flip: sizes that come and go end well" capacity_flips
+hostile "capacity: a change to an impossible size is not believed" capacity_grows_beyond_belief
+
+xfail "$recovery" "used-id: an id beyond the ring ends what is in flight" ring_breaks used-id
+xfail "$recovery" "used-id-wide: an id of 17 bits ends what is in flight" ring_breaks used-id-wide
+xfail "$recovery" "used-id-free: an id not in flight ends what is" ring_breaks used-id-free
+hostile "used-twice: nothing hangs" ring_breaks used-twice
+hostile "used-idx-jump: nothing hangs" ring_breaks used-idx-jump
+hostile "used-idx-back: nothing hangs" ring_breaks used-idx-back
+hostile "used-swapped: one of two fails, and no data is wrong" swapped
+xfail "$timeout" "never: a request that never completes ends" never never,op=read
+xfail "$timeout" "never: so does a polled one" never never,op=read polled_read
+xfail "$timeout" "stop-after: a device that stops ends what is in flight" never stop-after=0
+xfail "$timeout" "irq-lost: what a lost interrupt announced is found" irq_lost
+xfail "$timeout" "kick-lost: what a lost kick announced is done" never kick-lost
+
+hostile "blk_size=0: no disk" refused_config blk_size=0 blk_size
+hostile "blk_size=3: no disk" refused_config blk_size=3 blk_size
+hostile "blk_size=8192: no disk" refused_config blk_size=8192 blk_size
+hostile "blk_size=2G: no disk" refused_config blk_size=0x80000000 blk_size
+hostile "seg_max=0: no disk" refused_config seg_max=0 seg_max
+hostile "seg_max=4G: not more than fits the ring" believed seg_max=0xffffffff max_segments 126
+hostile "size_max=0: no disk" refused_config size_max=0 size_max
+hostile "capacity=2^55: no disk" refused_config capacity=0x80000000000000 capacity
+hostile "capacity=2^64-1: no disk" refused_config capacity=0xffffffffffffffff capacity
+hostile "capacity=0: an empty disk, which may grow" empty_disk
+hostile "capacity: what is beyond the device's end is an error" beyond_the_backend
+hostile "physical_block_exp=200: not believed" \
+	believed physical_block_exp=200 physical_block_size 512
+hostile "alignment_offset=255: not believed" believed alignment_offset=255
+hostile "min_io_size=65535: believed or not, it works" believed min_io_size=65535
+hostile "opt_io_size=4G: does not make the guest read ahead gigabytes" read_ahead
+hostile "writeback=2: reading the cache's type is no BUG" writeback_byte 2
+hostile "writeback=255: reading the cache's type is no BUG" writeback_byte 255
+hostile "discard_sector_alignment=0x800000: no WARN" discards discard_sector_alignment=0x800000
+hostile "max_discard_seg=0: no WARN" discards max_discard_seg=0
+hostile "max_discard_seg=256, max_write_zeroes_seg=0: no WARN" \
+	discards max_discard_seg=256,max_write_zeroes_seg=0
+finish

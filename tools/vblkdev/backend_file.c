@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A file or block device, without the page cache where it can be: over an
+ * io_uring of each queue, or in the queue's thread where the kernel has none.
+ */
+#define _GNU_SOURCE
+#include "device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* O_DIRECT asks this of memory; of the offset and length the disk's blocks do. */
+static bool aligned(const struct request *req)
+{
+	unsigned int i;
+
+	for (i = 0; i < req->num_data; i++)
+		if (((uintptr_t)req->data[i].iov_base | req->data[i].iov_len) % SECTOR)
+			return false;
+	return true;
+}
+
+static void advance(struct request *req, size_t n)
+{
+	req->done += n;
+	while (n && n >= req->data->iov_len) {
+		n -= req->data->iov_len;
+		req->data++;
+		req->num_data--;
+	}
+	if (n) {
+		req->data->iov_base = (char *)req->data->iov_base + n;
+		req->data->iov_len -= n;
+	}
+}
+
+static off_t offset_of(const struct request *req)
+{
+	return req->sector * SECTOR + req->done;
+}
+
+static int fd_for(const struct backend *b, const struct request *req)
+{
+	return aligned(req) ? b->direct_fd : b->fd;
+}
+
+static unsigned int pieces(const struct request *req)
+{
+	return req->num_data < IOV_MAX_AT_ONCE ? req->num_data : IOV_MAX_AT_ONCE;
+}
+
+static int do_now(struct backend *b, struct request *req)
+{
+	if (req->type == VIRTIO_BLK_T_FLUSH)
+		return fdatasync(b->fd) ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
+	while (req->done < req->len) {
+		int fd = fd_for(b, req);
+		ssize_t n;
+
+		if (req->type == VIRTIO_BLK_T_IN)
+			n = preadv(fd, req->data, pieces(req), offset_of(req));
+		else
+			n = pwritev(fd, req->data, pieces(req), offset_of(req));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return VIRTIO_BLK_S_IOERR;
+		advance(req, n);
+	}
+	return VIRTIO_BLK_S_OK;
+}
+
+/* --- io_uring ------------------------------------------------------------- */
+
+static void file_start(struct queue *q)
+{
+	struct io_uring *uring = calloc(1, sizeof(*uring));
+	int err;
+
+	if (!uring)
+		die("no memory");
+	/* As many entries as there are requests: none is ever refused one. */
+	err = io_uring_queue_init(q->ring.size, uring, 0);
+	if (err) {
+		note("queue %u: no io_uring (%s), its thread does the I/O", q->index,
+		     strerror(-err));
+		free(uring);
+		uring = NULL;
+	}
+	q->backend = uring;
+}
+
+static void file_stop(struct queue *q)
+{
+	if (!q->backend)
+		return;
+	io_uring_queue_exit(q->backend);
+	free(q->backend);
+	q->backend = NULL;
+}
+
+static bool enqueue(struct queue *q, struct request *req)
+{
+	struct backend *b = &q->dev->backend;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(q->backend);
+
+	if (!sqe)
+		return false;
+	if (req->type == VIRTIO_BLK_T_FLUSH)
+		io_uring_prep_fsync(sqe, b->fd, IORING_FSYNC_DATASYNC);
+	else if (req->type == VIRTIO_BLK_T_IN)
+		io_uring_prep_readv(sqe, fd_for(b, req), req->data, pieces(req), offset_of(req));
+	else
+		io_uring_prep_writev(sqe, fd_for(b, req), req->data, pieces(req), offset_of(req));
+	io_uring_sqe_set_data(sqe, req);
+	return true;
+}
+
+static int file_submit(struct queue *q, struct request *req)
+{
+	if (!q->backend)
+		return do_now(&q->dev->backend, req);
+	return enqueue(q, req) ? BLK_PENDING : VIRTIO_BLK_S_IOERR;
+}
+
+static void file_commit(struct queue *q)
+{
+	if (io_uring_sq_ready(q->backend))
+		io_uring_submit(q->backend);
+}
+
+/* True: the request is done, with *status. Otherwise it goes on. */
+static bool settle(struct queue *q, struct request *req, int res, int *status)
+{
+	*status = VIRTIO_BLK_S_IOERR;
+	if (res == -EINTR || res == -EAGAIN)
+		return !enqueue(q, req);
+	if (res < 0)
+		return true;
+	if (req->type != VIRTIO_BLK_T_FLUSH) {
+		if (!res)
+			return true;
+		advance(req, res);
+		if (req->done < req->len)
+			return !enqueue(q, req);
+	}
+	*status = VIRTIO_BLK_S_OK;
+	return true;
+}
+
+static void file_reap(struct queue *q)
+{
+	struct io_uring_cqe *cqe;
+	int status;
+
+	while (!io_uring_peek_cqe(q->backend, &cqe)) {
+		struct request *req = io_uring_cqe_get_data(cqe);
+		int res = cqe->res;
+
+		io_uring_cqe_seen(q->backend, cqe);
+		if (settle(q, req, res, &status)) {
+			q->pending--;
+			request_done(req, status);
+		}
+	}
+	/* What goes on. */
+	file_commit(q);
+}
+
+static int file_poll_fd(struct queue *q)
+{
+	return ((struct io_uring *)q->backend)->ring_fd;
+}
+
+/* In the queue's thread: ranges are rare, and quick where they can be had. */
+static int file_range(struct backend *b, uint64_t offset, uint64_t len, bool unmap)
+{
+	int mode = unmap ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE;
+
+	if (!len || !fallocate(b->fd, mode | FALLOC_FL_KEEP_SIZE, offset, len))
+		return VIRTIO_BLK_S_OK;
+	return errno == EOPNOTSUPP ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR;
+}
+
+const struct backend_ops file_ops = {
+	.start		= file_start,
+	.stop		= file_stop,
+	.submit		= file_submit,
+	.range		= file_range,
+	.commit		= file_commit,
+	.reap		= file_reap,
+	.poll_fd	= file_poll_fd,
+};
+
+static uint64_t size_of(int fd, const char *path)
+{
+	struct stat st;
+	uint64_t size;
+
+	if (fstat(fd, &st))
+		die("%s: %s", path, strerror(errno));
+	if (S_ISREG(st.st_mode))
+		return st.st_size;
+	if (S_ISBLK(st.st_mode) && !ioctl(fd, BLKGETSIZE64, &size))
+		return size;
+	die("%s: neither a file nor a block device", path);
+}
+
+void file_open(struct backend *b, const char *path)
+{
+	b->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (b->fd < 0 && (errno == EACCES || errno == EROFS)) {
+		b->read_only = true;
+		b->fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (b->fd < 0)
+		die("--backend file: %s: %s", path, strerror(errno));
+	b->size = size_of(b->fd, path) / SECTOR * SECTOR;
+	if (!b->size)
+		die("--backend file: %s is smaller than a sector of %u bytes", path, SECTOR);
+	b->direct_fd = open(path, (b->read_only ? O_RDONLY : O_RDWR) | O_DIRECT | O_CLOEXEC);
+	if (b->direct_fd < 0) {
+		note("%s: without O_DIRECT, its file system has none", path);
+		b->direct_fd = b->fd;
+	}
+}
