@@ -37,9 +37,9 @@ discard()
 {
 	local before
 	fill vda
-	before=$(statistic unmap_bytes vblk0)
-	blkdiscard -o $mib -l $((8 * mib)) /dev/vda
-	same $(($(statistic unmap_bytes vblk0) - before)) $((8 * mib)) "bytes discarded"
+	before=$(statistic discard-bytes-ok vblk0)
+	blkdiscard -f -o $mib -l $((8 * mib)) /dev/vda
+	same $(($(statistic discard-bytes-ok vblk0) - before)) $((8 * mib)) "bytes discarded"
 	erased vda $mib $((8 * mib))
 	is "$(allocated 0)" -le $((8 * mib)) "bytes left on the host"
 }
@@ -48,10 +48,10 @@ discard_in_pieces()
 {
 	local before
 	fill vdb
-	before=$(statistic unmap_operations vblk1)
+	before=$(statistic discard-nb-ok vblk1)
 	same "$(cat /sys/block/vdb/queue/discard_max_bytes)" $mib "largest discard"
-	blkdiscard -o $mib -l $((8 * mib)) /dev/vdb
-	same $(($(statistic unmap_operations vblk1) - before)) 8 "discards"
+	blkdiscard -f -o $mib -l $((8 * mib)) /dev/vdb
+	same $(($(statistic discard-nb-ok vblk1) - before)) 8 "discards"
 	erased vdb $mib $((8 * mib))
 }
 
@@ -61,7 +61,7 @@ zeroes()
 	local kept
 	fill vda
 	mark vda
-	blkdiscard -z -o $((2 * mib)) -l $((4 * mib)) /dev/vda
+	blkdiscard -f -z -o $((2 * mib)) -l $((4 * mib)) /dev/vda
 	is "$(grown plain)" -le 8 "requests: zeroes went as data"
 	erased vda $((2 * mib)) $((4 * mib))
 	kept=$(allocated 0)
@@ -75,7 +75,7 @@ zeroes_in_pieces()
 	fill vdb
 	same "$(cat /sys/block/vdb/queue/write_zeroes_max_bytes)" $mib "most zeroes at once"
 	mark vdb
-	blkdiscard -z -o $mib -l $((8 * mib)) /dev/vdb
+	blkdiscard -f -z -o $mib -l $((8 * mib)) /dev/vdb
 	is "$(grown plain)" -ge 8 "requests"
 	is "$(grown plain)" -le 16 "requests: zeroes went as data"
 	erased vdb $mib $((8 * mib))
@@ -87,7 +87,7 @@ discards_beside_writes()
 	plain --filename=/dev/vda --offset=0 --size=16M --rw=randwrite --bs=4k \
 		--iodepth=16 --verify=crc32c &
 	while [ -d /proc/$! ]; do
-		blkdiscard -o $((32 * mib)) -l $((16 * mib)) /dev/vda
+		blkdiscard -f -o $((32 * mib)) -l $((16 * mib)) /dev/vda
 	done
 	wait $!
 	all_accounted vda

@@ -212,7 +212,7 @@ qmp()
 	case $answer in *'"return"'*) ;; *) return 1 ;; esac
 }
 
-# statistic KEY DISK: of vblkN, from QEMU's own counters.
+# statistic KEY DISK: of vblkN, from the counters of QEMU and of its file (discard-*).
 statistic()
 {
 	qmp query-blockstats | awk -v RS='"device": ""' -v qdev="/$2/" -v key="\"$1\": " '
