@@ -170,6 +170,61 @@ static const char *io_sizes(void)
 	return NULL;
 }
 
+static struct vblk_config erasing(u32 max, u32 align, u32 erase_max, u32 erase_align)
+{
+	return (struct vblk_config) {
+		.has_discard = max, .max_discard_sectors = max,
+		.discard_sector_alignment = align, .max_discard_seg = 4,
+		.has_secure_erase = true, .max_secure_erase_sectors = erase_max,
+		.secure_erase_sector_alignment = erase_align,
+	};
+}
+
+static const char *secure_erase(void)
+{
+	/* Limits of its own, in whole units of its alignment. */
+	check(accepted(erasing(4096, 8, 1000, 16)) && !lim.dropped);
+	check(lim.max_discard_sectors == 4096 && lim.max_discard_segments == 4);
+	check(lim.max_secure_erase_sectors == 992 && lim.discard_granularity == 16 * 512);
+	check(accepted(erasing(0, 0, ~0u, 8)) && !lim.dropped);
+	check(!lim.max_discard_sectors && lim.max_secure_erase_sectors == ~0u - 7);
+	/* Less than a unit, none, an alignment that wraps or is at odds. */
+	check(accepted(erasing(8, 8, 15, 16)) && lim.dropped);
+	check(!lim.max_secure_erase_sectors && lim.max_discard_sectors == 8);
+	check(accepted(erasing(8, 8, 0, 0)) && lim.dropped && !lim.max_secure_erase_sectors);
+	check(accepted(erasing(8, 8, 64, 1u << 23)) && lim.dropped);
+	check(!lim.max_secure_erase_sectors);
+	check(accepted(erasing(8, 8, 64, 12)) && lim.dropped);
+	check(!lim.max_secure_erase_sectors && lim.discard_granularity == 8 * 512);
+	return NULL;
+}
+
+static bool zoned(u8 model, u32 zone, u32 unit, u32 append)
+{
+	return accepted((struct vblk_config) {
+		.has_zoned = true, .zone_model = model, .zone_sectors = zone,
+		.write_granularity = unit, .max_append_sectors = append,
+	});
+}
+
+static const char *zones(void)
+{
+	check(zoned(0, 3, 3, 0) && !lim.zone_sectors);
+	check(zoned(2, 3, 3, 0) && !lim.zone_sectors);
+	check(!zoned(3, 64, 512, 8) && strstr(why, "model"));
+	check(zoned(1, 64, 512, 8) && lim.zone_sectors == 64 && lim.max_append_sectors == 8);
+	check(zoned(1, 64, 512, ~0u) && lim.max_append_sectors == 64);
+	check(zoned(1, 64, 64 * 512, 64) && lim.zone_write_granularity == 64 * 512);
+	check(!zoned(1, 0, 512, 8) && strstr(why, "zone_sectors"));
+	check(!zoned(1, 96, 512, 8) && strstr(why, "zone_sectors"));
+	check(!zoned(1, 64, 0, 8) && strstr(why, "write_granularity"));
+	check(!zoned(1, 64, 1536, 8) && strstr(why, "write_granularity"));
+	check(!zoned(1, 64, 128 * 512, 8) && strstr(why, "write_granularity"));
+	check(!zoned(1, 64, 8 * 512, 7) && strstr(why, "max_append_sectors"));
+	check(!zoned(1, 64, 512, 0) && strstr(why, "max_append_sectors"));
+	return NULL;
+}
+
 static const struct ktap_test tests[] = {
 	TEST(nothing_negotiated),
 	TEST(capacity),
@@ -181,6 +236,8 @@ static const struct ktap_test tests[] = {
 	TEST(physical_block_exp),
 	TEST(alignment_offset),
 	TEST(io_sizes),
+	TEST(secure_erase),
+	TEST(zones),
 };
 
 int main(void)
