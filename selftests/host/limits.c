@@ -241,6 +241,13 @@ static const char *secure_erase_limits(void)
 	check(accepted(cfg) && !lim.dropped);
 	check(lim.max_secure_erase_sectors == 64 && lim.max_discard_sectors == 2048);
 	check(lim.discard_granularity == 16 * 512);	/* the larger of the two */
+	/* In whole units of the alignment, and not less than one */
+	cfg.max_secure_erase_sectors = 1000;
+	check(accepted(cfg) && lim.max_secure_erase_sectors == 992);
+	cfg.max_secure_erase_sectors = 15;
+	check(accepted(cfg) && strstr(lim.dropped, "secure_erase"));
+	check(!lim.max_secure_erase_sectors);
+	cfg.max_secure_erase_sectors = 64;
 	cfg.secure_erase_sector_alignment = 4;
 	check(accepted(cfg) && lim.discard_granularity == 8 * 512);
 	check(lim.max_secure_erase_sectors == 64);
