@@ -122,6 +122,17 @@ declare -A kernels=(
 	[shares_depth]="5.10"
 	# polls through the device mapper
 	[polls_stacked]="6.1 6.12 7.2"
+	# erases securely, by limits of its own; or merges and cuts by discard's
+	[secure_erase]="6.1 6.12 7.2"
+	[erases_by_discard]="6.1"
+	# has zoned virtio disks
+	[zoned]="6.12 7.2"
+	# can read back a hibernation image from a swap in use
+	[resumes_from_used_swap]="6.12 7.2"
+	# on which the mock device can make bios of its own
+	[mock_bios]="6.1 6.12 7.2"
+	# whose virtio core reads a descriptor again that the device may have changed
+	[rereads_descriptors]="5.10"
 )
 
 # kernel PROPERTY: has this guest's it?

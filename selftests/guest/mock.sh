@@ -52,7 +52,7 @@ few_interrupts()
 discards()
 {
 	local vdx
-	! on_line 5.10 || skip "the mock device makes no bios on 5.10"
+	kernel mock_bios || skip "the mock device makes no bios on this kernel"
 	add many features="$(features DISCARD)" max_discard_sectors=$((2 * kib)) \
 		max_discard_seg="$1" discard_sector_alignment=8
 	vdx=$(disk many)
@@ -80,8 +80,8 @@ discards()
 erase()
 {
 	local vdx piece=$2
-	! on_line 5.10 || skip "5.10 has no limits for secure erase"
-	if on_line 6.1 && [ "$1" -lt "$2" ]; then
+	kernel secure_erase || skip "this kernel has no limits for secure erase"
+	if kernel erases_by_discard && [ "$1" -lt "$2" ]; then
 		piece=$1
 	fi
 	add eraser features="$(features DISCARD SECURE_ERASE)" \
@@ -107,7 +107,7 @@ erase()
 erase_alone()
 {
 	local vdx
-	! on_line 5.10 || skip "5.10 has no limits for secure erase"
+	kernel secure_erase || skip "this kernel has no limits for secure erase"
 	# No multiple of the alignment, at which it is to be split.
 	add alone features="$(features SECURE_ERASE)" max_secure_erase_sectors=519 \
 		max_secure_erase_seg=1 secure_erase_sector_alignment=8
@@ -146,7 +146,7 @@ unknown_features()
 	same "$(seen future driver_features)" "$(printf %#x "$mask")"
 	[ "$(disk future)" ] || fail "no disk"
 	remove future
-	on_line 5.10 6.1 || return 0
+	! kernel zoned || return 0
 	add zoned features="$(features ZONED)" model=1 zone_sectors=2048
 	same "$(seen zoned driver_features)" "$(printf %#x "$mask")"
 	lawful zoned

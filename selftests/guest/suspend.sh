@@ -59,7 +59,7 @@ as_far_as()
 # cannot open a swap in use for that; the image is made and dropped there.
 to_disk()
 {
-	if on_line 5.10 6.1; then
+	if ! kernel resumes_from_used_swap; then
 		as_far_as core disk
 		return
 	fi

@@ -242,7 +242,7 @@ hostile "used-len-huge: an absurd length harms nothing" unharmed used-len-huge
 hostile "used-order: any order will do" unharmed used-order
 hostile "header-scribble: the header is not looked at again" unharmed header-scribble
 hostile "avail-scribble: the available ring is not looked at again" unharmed avail-scribble
-if on_line 5.10; then
+if kernel rereads_descriptors; then
 	hostile "desc-scribble: descriptors are not looked at again" \
 		skip "this kernel's virtio core does"
 else
