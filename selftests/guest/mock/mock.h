@@ -89,10 +89,8 @@ enum mock_lie {
 	MOCK_LIE_NO_STATUS,	/* leaves the status as it is */
 };
 
-/* What config space takes, and a driver's mistakes that are worth a text. */
 #define MOCK_CONFIG_SIZE	96
 #define MOCK_MAX_VQS		8
-#define MOCK_MAX_RANGES		4096
 
 struct mock_zone {
 	u64 wp;			/* in sectors of the disk */
