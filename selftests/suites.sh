@@ -98,7 +98,7 @@ suite guest vblkstat "$main" --cpus 1 --queues 1 \
 	--disk null --disk null:2000000 --disk null:500000000
 
 # In guests that can plug in tools/vblkdev; --device has its options.
-suite guest vblkdev "$main" --cpus 2 --device "--backend ram:64M"
+suite guest vblkdev "$later" --cpus 2 --device "--backend ram:64M"
 suite guest bothpoll "$later" --cpus 1 --device "--backend null --poll=5000000"
 
 # What the driver promised when the device is hostile.
