@@ -54,6 +54,25 @@ full_ring()
 	all_accounted vdc
 }
 
+# A burst ends with requests that found no room, and nobody comes after them who
+# would have the core look for what it left lying.
+bursts()
+{
+	local cpu depth
+
+	mark vdc
+	for depth in 20 32; do
+		for cpu in 0 1; do
+			timeout -s KILL 60 taskset -c $cpu poller -b 1000 /dev/vdc $depth || {
+				cat $counters/vdc /sys/kernel/debug/block/vdc/hctx*/dispatch
+				fail "depth $depth on CPU $cpu: a burst did not end"
+			}
+		done
+	done
+	is "$(grown ring_full)" -ge 1000 "times that the ring was full"
+	all_accounted vdc
+}
+
 # The lock is held with interrupts disabled, and the kernel can tell who comes
 # by in that state. That it does is seen from drivers that notify so: 9p does.
 notified_without_lock()
@@ -84,5 +103,6 @@ notified_without_lock()
 check "pollers and readers on two CPUs: no spurious interrupts" spurious vda
 check "the same on a slow device" spurious vdb
 check "a full ring: verified, and nobody waits for ever" full_ring
+check "bursts deeper than the ring: each ends" bursts
 check "the device is notified without the lock" notified_without_lock
 finish

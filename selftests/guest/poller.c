@@ -26,6 +26,7 @@ enum mode {
 	STOP,		/* submit all, stop, and reap when continued */
 	AGAIN,		/* the same, again and again: continued by a child */
 	RUN,		/* never stop; until SIGTERM, or so many reads */
+	BURSTS,		/* so many times: submit all, reap all */
 };
 
 static struct io_uring ring;
@@ -96,14 +97,15 @@ static void compare(void)
 	}
 }
 
-static void one_round(void)
+static void one_round(bool stop)
 {
 	unsigned int i;
 
 	for (i = 0; i < depth; i++)
 		submit_one(i);
 	submit();
-	raise(SIGSTOP);
+	if (stop)
+		raise(SIGSTOP);
 	for (i = 0; i < depth; i++)
 		reap_one();
 }
@@ -153,7 +155,7 @@ int main(int argc, char **argv)
 	bool check = false;
 	int opt, error;
 
-	while ((opt = getopt(argc, argv, "acrn:")) > 0) {
+	while ((opt = getopt(argc, argv, "acrn:b:")) > 0) {
 		switch (opt) {
 		case 'a':
 			mode = AGAIN;
@@ -165,6 +167,10 @@ int main(int argc, char **argv)
 			limit = atol(optarg);
 			mode = RUN;
 			break;
+		case 'b':
+			limit = atol(optarg);
+			mode = BURSTS;
+			break;
 		case 'c':
 			check = true;
 			break;
@@ -173,7 +179,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc - optind != 2)
-		errx(2, "usage: poller [-a again|-r run|-n READS] [-c compare] DISK DEPTH");
+		errx(2, "usage: poller [-a again|-r run|-n READS|-b BURSTS] [-c compare] DISK DEPTH");
 	depth = atoi(argv[optind + 1]);
 	if (!depth || depth > MAX_DEPTH)
 		errx(2, "DEPTH is 1 to %d", MAX_DEPTH);
@@ -191,14 +197,18 @@ int main(int argc, char **argv)
 
 	switch (mode) {
 	case STOP:
-		one_round();
+		one_round(true);
 		if (check)
 			compare();
 		break;
 	case AGAIN:
 		start_continuer();
 		while (!ended)
-			one_round();
+			one_round(true);
+		break;
+	case BURSTS:
+		while (limit--)
+			one_round(false);
 		break;
 	case RUN:
 		run();

@@ -201,9 +201,11 @@ static bool vblk_has_room(const struct vblk_queue *q, const struct vblk_req *vbr
 }
 
 /*
- * No room: the next reaper runs the context again. To return DEV_RESOURCE is to
- * promise that a request of this very context will complete; where none is in
- * flight, RESOURCE lets the core try again by itself.
+ * No room: the next reaper runs the context again. It can be too early, before
+ * the core has put the request where the run looks for it. To return
+ * DEV_RESOURCE is to promise that a request of this very context will complete
+ * and have the core look again; polled ones complete in batches, after which it
+ * does not. With RESOURCE it also tries again by itself.
  */
 static blk_status_t vblk_wait_for_room(struct vblk_queue *q,
 				       const struct vblk_req *vbr,
@@ -211,9 +213,10 @@ static blk_status_t vblk_wait_for_room(struct vblk_queue *q,
 {
 	q->stats.ring_full++;
 	q->waiting[vbr->kind] = hctx;
-	if (vbr->kind == VBLK_PLAIN)
-		q->plain_waits = true;
-	return q->inflight[vbr->kind] ? BLK_STS_DEV_RESOURCE : BLK_STS_RESOURCE;
+	if (vbr->kind == VBLK_POLLED)
+		return BLK_STS_RESOURCE;
+	q->plain_waits = true;
+	return q->inflight[VBLK_PLAIN] ? BLK_STS_DEV_RESOURCE : BLK_STS_RESOURCE;
 }
 
 /* Put a prepared request into the ring; the queue's lock is held. */
@@ -314,7 +317,7 @@ blk_status_t vblk_queue_rq(struct blk_mq_hw_ctx *hctx,
 }
 
 /**
- * vblk_commit_rqs() - no more requests follow for now (->commit_rqs)
+ * vblk_commit_rqs() - no more requests follow (->commit_rqs)
  * @hctx: the context that they were dispatched on
  */
 void vblk_commit_rqs(struct blk_mq_hw_ctx *hctx)
