@@ -27,7 +27,6 @@ suite host vblkdev_cache -
 # works there; "make check-all" runs each suite on each line.
 main=6.1
 smoke="6.1 5.10 6.12 7.2"
-later=			# only by "make check-all", or by name
 
 # One vCPU and one queue: everybody meets everybody.
 suite guest data "$smoke" --cpus 1 --queues 1 --disk ram:256M --disk ram:16M \
@@ -98,8 +97,8 @@ suite guest vblkstat "$main" --cpus 1 --queues 1 \
 	--disk null --disk null:2000000 --disk null:500000000
 
 # In guests that can plug in tools/vblkdev; --device has its options.
-suite guest vblkdev "$later" --cpus 2 --device "--backend ram:64M"
-suite guest bothpoll "$later" --cpus 1 --device "--backend null --poll=5000000"
+suite guest vblkdev "$main" --cpus 2 --device "--backend ram:64M"
+suite guest bothpoll "$main" --cpus 1 --device "--backend null --poll=5000000"
 
 # What the driver promised when the device is hostile.
 suite hostile faults "$main" --cpus 2 --device "--backend ram:64M"
