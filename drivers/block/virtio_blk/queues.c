@@ -141,7 +141,7 @@ static u32 vblk_smallest_ring(const struct vblk *vblk, struct virtqueue **vqs)
 	for (i = 0; i < vblk->num_vqs; i++)
 		ring = min_t(u32, ring, virtqueue_get_vring_size(vqs[i]));
 	if (ring < 3) {
-		dev_err(&vblk->vdev->dev, "no disk: a ring of %u cannot hold a request\n",
+		dev_err(&vblk->vdev->dev, "a ring of %u cannot hold a request\n",
 			ring);
 		return 0;
 	}
@@ -181,7 +181,7 @@ int vblk_find_vqs(struct vblk *vblk)
 	}
 	err = virtio_find_vqs(vblk->vdev, n, vqs, info, &affinity);
 	if (err) {
-		dev_err(&vblk->vdev->dev, "no disk: its %u queues could not be set up (error %d)\n",
+		dev_err(&vblk->vdev->dev, "%u queues could not be set up (error %d)\n",
 			n, err);
 		goto out;
 	}

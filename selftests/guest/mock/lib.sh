@@ -100,18 +100,25 @@ limit()
 	cat "/sys/block/$1/queue/$2"
 }
 
-# no_disk PATTERN GOOD FEATURE... -- KEY=VALUE...: with these the driver wants no
-# disk, and says why; with GOOD it takes the device again, after a reset.
-no_disk()
+# add_liar FEATURE... -- KEY=VALUE...
+add_liar()
 {
-	local pattern=$1 good=$2 names=() vdx status
-	shift 2
+	local names=()
 	while [ "$1" != -- ]; do
 		names+=("$1")
 		shift
 	done
 	shift
 	add liar features="$(features ${names[@]+"${names[@]}"})" "$@"
+}
+
+# no_disk PATTERN GOOD FEATURE... -- KEY=VALUE...: with these the driver wants no
+# disk, and says why; with GOOD it takes the device again, after a reset.
+no_disk()
+{
+	local pattern=$1 good=$2 vdx status
+	shift 2
+	add_liar "$@"
 	same "$(disk liar)" "" "disk"
 	complained "$pattern"
 	status=$(seen liar status)

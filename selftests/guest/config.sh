@@ -14,14 +14,9 @@ set -eu
 # its queue that was not believed
 without()
 {
-	local pattern=$1 file=$2 value=$3 names=() vdx
+	local pattern=$1 file=$2 value=$3 vdx
 	shift 3
-	while [ "$1" != -- ]; do
-		names+=("$1")
-		shift
-	done
-	shift
-	add liar features="$(features ${names[@]+"${names[@]}"})" "$@"
+	add_liar "$@"
 	vdx=$(disk liar)
 	[ "$vdx" ] || fail "no disk"
 	if [ "$pattern" ]; then
@@ -188,8 +183,8 @@ done
 check "num_queues 0" no_disk "no disk: num_queues is 0" num_queues=1 -- num_queues=0
 check "num_queues 65535: as many as CPUs" queues
 check "num_queues of queues that are not there" \
-	no_disk "no disk: .*queues" "num_queues=1" -- num_queues=2 vqs=1
-check "a ring of two" no_disk "no disk: a ring of 2 cannot hold" "ring=128" -- ring=2
+	no_disk "queues could not be set up" "num_queues=1" -- num_queues=2 vqs=1
+check "a ring of two" no_disk "a ring of 2 cannot hold" "ring=128" -- ring=2
 check "physical_block_exp 200" without physical_block_exp physical_block_size 512 \
 	TOPOLOGY -- physical_block_exp=200
 check "alignment_offset beyond a physical block" without alignment_offset \
