@@ -29,6 +29,8 @@ static struct {
 	unsigned int toggles;
 	/* Buffers that the device uses while callbacks are being turned on. */
 	unsigned int use_on_enable;
+	/* And while the driver completes a request. */
+	unsigned int use_on_complete;
 } dev;
 
 static struct request reqs[MAX_REQS];
@@ -66,6 +68,8 @@ void blk_mq_complete_request(struct request *rq)
 	vblk_complete_rq(rq);
 }
 
+static bool device_use_one(void);
+
 /* G4: without the lock, and once */
 void blk_mq_end_request(struct request *rq, blk_status_t status)
 {
@@ -73,6 +77,8 @@ void blk_mq_end_request(struct request *rq, blk_status_t status)
 	assert(rq->busy);
 	assert(status == BLK_STS_OK);
 	rq->busy = false;
+	if (dev.use_on_complete && device_use_one())
+		dev.use_on_complete--;
 }
 
 void blk_mq_run_hw_queue(struct blk_mq_hw_ctx *ctx, bool async)
@@ -295,6 +301,21 @@ static const char *polled_alone_never_toggles(void)
 	check(dev.toggles == 0);
 	check(q->stats.cb_on + q->stats.cb_off == 1);
 	check(q->stats.reaped[VBLK_REAP_POLL] == 1001);
+	return NULL;
+}
+
+static const char *used_while_completing_needs_no_interrupt(void)
+{
+	struct request *first, *second;
+
+	start(false);
+	first = submit(VBLK_PLAIN);
+	second = submit(VBLK_PLAIN);
+	use(first);
+	dev.use_on_complete = 1;
+	interrupt();
+	check(!second->busy && !dev.irq_pending && dev.enabled);
+	check(q->stats.irqs == 1 && q->stats.irqs_idle == 0);
 	return NULL;
 }
 
@@ -747,6 +768,7 @@ static const char *random_mixtures(void)
 			test_task.running = rand() % 4;
 			test_task.need_resched = rand() % 2;
 			dev.use_on_enable = rand() % 4 ? 0 : rand() % 3;
+			dev.use_on_complete = rand() % 4 ? 0 : rand() % 3;
 			switch (rand() % 8) {
 			case 0:
 			case 1:
@@ -776,6 +798,7 @@ static const char *random_mixtures(void)
 		}
 
 		dev.use_on_enable = 0;
+		dev.use_on_complete = 0;
 		while (device_use_one())
 			;
 		since = now;
@@ -797,6 +820,7 @@ static const char *random_mixtures(void)
 static const struct ktap_test tests[] = {
 	TEST(polled_added_turns_off),
 	TEST(polled_alone_never_toggles),
+	TEST(used_while_completing_needs_no_interrupt),
 	TEST(plain_added_turns_on),
 	TEST(plain_used_while_turning_on_is_drained),
 	TEST(plain_beside_poller_leaves_off),

@@ -5,7 +5,8 @@
  * or virtqueue_disable_cb(). It decides; reap.c takes requests off the ring and
  * completes them.
  *
- * Rules, which hold whenever the queue's lock is released:
+ * Rules, which hold whenever the queue's lock is released, but for the middle of
+ * the interrupt handler, where it completes requests:
  *
  * G1  Callbacks off and anything in flight: the guard is armed. (Nothing in
  *     flight does not cancel it: that would reprogram the clock for every
@@ -196,7 +197,9 @@ void vblk_gov_poll(struct vblk_queue *q, bool may_sleep, struct vblk_done *done)
  * @q: the queue
  * @done: takes what was found
  *
- * Shared vectors, INTx and mmio call back with callbacks off, too.
+ * Shared vectors, INTx and mmio call back with callbacks off, too. The device
+ * is asked to be silent until vblk_gov_listen(): what it uses while the requests
+ * are completed needs no interrupt of its own.
  *
  * Context: @q->lock held.
  */
@@ -207,6 +210,17 @@ void vblk_gov_interrupt(struct vblk_queue *q, struct vblk_done *done)
 		virtqueue_disable_cb(q->vq);
 	if (!vblk_take_used(q, VBLK_REAP_IRQ, done))
 		q->stats.irqs_idle++;
+}
+
+/**
+ * vblk_gov_listen() - the interrupt handler is about to return
+ * @q: the queue, which vblk_gov_interrupt() was called for
+ * @done: takes what was found
+ *
+ * Context: @q->lock held; it was released since vblk_gov_interrupt().
+ */
+void vblk_gov_listen(struct vblk_queue *q, struct vblk_done *done)
+{
 	if (q->gov.on)
 		gov_listen(q, VBLK_REAP_IRQ, done);
 	gov_settle(q, VBLK_REAP_IRQ, done);

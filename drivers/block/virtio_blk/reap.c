@@ -165,14 +165,19 @@ void vblk_interrupt(struct virtqueue *vq)
 {
 	struct vblk *vblk = vq->vdev->priv;
 	struct vblk_queue *q = &vblk->queues[vq->index];
-	struct vblk_done done = VBLK_DONE_INIT(done);
+	struct vblk_done done = VBLK_DONE_INIT(done), more = VBLK_DONE_INIT(more);
 	unsigned long flags;
 
-	spin_lock_irqsave(&q->lock, flags);
 	/* A device may interrupt before probe has finished, or during removal. */
+	spin_lock_irqsave(&q->lock, flags);
 	if (q->vq)
 		vblk_gov_interrupt(q, &done);
 	spin_unlock_irqrestore(&q->lock, flags);
-
 	vblk_finish(&done, NULL);
+
+	spin_lock_irqsave(&q->lock, flags);
+	if (q->vq)
+		vblk_gov_listen(q, &more);
+	spin_unlock_irqrestore(&q->lock, flags);
+	vblk_finish(&more, NULL);
 }

@@ -237,6 +237,7 @@ void vblk_gov_start(struct vblk_queue *q);
 void vblk_gov_added(struct vblk_queue *q, enum vblk_kind kind,
 		    struct vblk_done *done);
 void vblk_gov_interrupt(struct vblk_queue *q, struct vblk_done *done);
+void vblk_gov_listen(struct vblk_queue *q, struct vblk_done *done);
 void vblk_gov_poll(struct vblk_queue *q, bool may_sleep, struct vblk_done *done);
 void vblk_gov_hold(struct vblk_queue *q);
 
