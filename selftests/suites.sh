@@ -73,6 +73,7 @@ suite guest features "$smoke" --cpus 1 --queues 1 --disk ram:64M \
 	--qmp "$work/qmp" --qemu "$qmp_port"
 suite guest params "$main" --cpus 2 --queues 2 --disk null:20000000 \
 	--disk null,num-queues=4
+suite guest footprint "$main" --cpus 4 --queues 4 --disk null
 
 # Sector 2048 can be neither read nor written.
 suite guest errors "$main" --cpus 1 --queues 1 --disk node:bad \
