@@ -13,8 +13,7 @@ tracing=/sys/kernel/tracing
 # What is free says little about so few.
 taken()
 {
-	local i
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		vblk-unload
 		echo >$tracing/trace
 		(
@@ -49,7 +48,7 @@ cost()
 	per_request=$(((twin - single) * 4096 / 1024))
 	is $per_request -ge 200 "bytes of a twin's request"
 	is $per_request -le 768 "bytes of a twin's request"
-	is $pages -lt $((single - (twin - single) / 2)) "pages with queue_depth=32"
+	is "$pages" -lt $((single - (twin - single) / 2)) "pages with queue_depth=32"
 }
 
 check "a twin's request costs half a kilobyte, and queue_depth bounds how many" cost

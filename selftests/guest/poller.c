@@ -179,7 +179,8 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc - optind != 2)
-		errx(2, "usage: poller [-a again|-r run|-n READS|-b BURSTS] [-c compare] DISK DEPTH");
+		errx(2, "usage: poller [-a again|-r run|-n READS|-b BURSTS] [-c compare] "
+		     "DISK DEPTH");
 	depth = atoi(argv[optind + 1]);
 	if (!depth || depth > MAX_DEPTH)
 		errx(2, "DEPTH is 1 to %d", MAX_DEPTH);
