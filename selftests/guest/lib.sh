@@ -37,10 +37,25 @@ device()
 	basename "$(readlink -f "/sys/block/$1/device")"
 }
 
-# interrupts DISK: that its vectors had, says the kernel. Not with INTx.
+# number DISK: N of QEMU's "diskN" and "vblkN"
+number()
+{
+	local letters=abcdefghijklmnopqrstuvwxyz before
+	before=${letters%%"${1#vd}"*}
+	echo ${#before}
+}
+
+# feature DISK BIT: negotiated?
+feature()
+{
+	cut -c$(($2 + 1)) "/sys/block/$1/device/features"
+}
+
+# interrupts DISK: that its vectors, or its line behind virtio-mmio, had, says the
+# kernel. Not with INTx.
 interrupts()
 {
-	awk -v name=" $(device "$1")-req" 'index($0, name) {
+	awk -v device="$(device "$1")" 'index($0, " " device "-req") || $NF == device {
 		for (i = 2; $i ~ /^[0-9]+$/; i++)
 			sum += $i
 	} END { print sum + 0 }' /proc/interrupts
@@ -226,6 +241,6 @@ qmp()
 # statistic KEY DISK: of vblkN, from the counters of QEMU and of its file (discard-*).
 statistic()
 {
-	qmp query-blockstats | awk -v RS='"device": ""' -v qdev="/$2/" -v key="\"$1\": " '
-	index($0, qdev) && sub(".*" key, "") { print $0 + 0 }'
+	qmp query-blockstats | awk -v RS='"device": ""' -v qdev="[/\"]$2[/\"]" -v key="\"$1\": " '
+	$0 ~ qdev && sub(".*" key, "") { print $0 + 0 }'
 }

@@ -11,12 +11,6 @@ set -eu
 # Feature bits, as /sys/bus/virtio/devices/*/features counts them.
 INDIRECT=28 EVENT_IDX=29 PACKED=34
 
-# feature DISK BIT: negotiated?
-feature()
-{
-	cut -c$(($2 + 1)) "/sys/block/$1/device/features"
-}
-
 # expect DISK WHAT VALUE: a test of the wrong ring is none.
 expect()
 {
@@ -38,9 +32,7 @@ expect()
 # of_device DISK PROPERTY: as QEMU has it
 of_device()
 {
-	local letters=abcdefghijklmnopqrstuvwxyz before
-	before=${letters%%"${1#vd}"*}
-	qmp qom-get "{\"path\": \"/machine/peripheral/vblk${#before}\", \"property\": \"$2\"}" |
+	qmp qom-get "{\"path\": \"/machine/peripheral/vblk$(number "$1")\", \"property\": \"$2\"}" |
 		sed 's/.*"return": \([0-9]*\).*/\1/'
 }
 
