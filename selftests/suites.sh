@@ -80,6 +80,8 @@ suite guest errors "$main" --cpus 1 --queues 1 --disk node:bad \
 suite guest lifecycle "$smoke" --cpus 2 --queues 2 --disk null --disk null:200000000
 suite guest suspend "$main" --cpus 2 --queues 2 --disk ram:64M --disk ram:64M \
 	--disk null:500000000 --disk ram:768M
+suite guest busreset 7.2 --cpus 2 --queues 2 --disk ram:64M --disk ram:64M \
+	--disk null:500000000
 suite guest cycles "$main" --cpus 2 --queues 2 --disk null
 suite guest tracing "$main" --cpus 1 --queues 1 --disk null --disk null:500000000
 suite guest swap "$main" --cpus 1 --queues 1 --driver stock \
