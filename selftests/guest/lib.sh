@@ -240,8 +240,8 @@ under_load()
 		mark $disk
 		verified_writes $disk &
 		jobs+=" $!"
-		wait_for 10 grown_beyond plain 100
-		wait_for 10 grown_beyond polled 100
+		wait_for 60 grown_beyond plain 100
+		wait_for 60 grown_beyond polled 100
 	done
 	while [ "$left" -gt 0 ]; do
 		"$@"

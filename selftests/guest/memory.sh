@@ -14,15 +14,13 @@ if [ ! -e /in-memory ]; then
 
 	mount -t tmpfs memory $root
 	mkdir -p $root/{proc,sys,dev,tmp,run,bin,old,vblk/build/selftests}
+	files=$(for program in $programs; do command -v "$program"; done)
 	# shellcheck disable=SC2086	# words
-	for program in $programs; do
-		file=$(readlink -f "$(command -v $program)")
-		cp "$file" "$root/bin/$program"
-		ldd "$file" | grep -o '/[^ ]*'
-	done | sort -u | while read -r lib; do
-		mkdir -p "$root${lib%/*}"
-		cp -L "$lib" "$root$lib"
-	done
+	cp -L $files $root/bin
+	# shellcheck disable=SC2046,SC2086	# words
+	cp -L --parents $(ldd $files |
+		awk '$2 == "=>" { print $3 } $1 ~ "^/" && $2 ~ "^\\(" { print $1 }' |
+		sort -u) $root
 	cp -r /vblk/selftests $root/vblk/
 	cp -r /vblk/build/selftests/guest $root/vblk/build/selftests/
 	touch $root/in-memory
