@@ -142,6 +142,8 @@ declare -A kernels=(
 	[erases_by_discard]="6.1"
 	# has zoned virtio disks
 	[zoned]="6.12 7.2"
+	# whose virtio core hands resets by the bus to drivers
+	[resets]="7.2"
 	# can read back a hibernation image from a swap in use
 	[resumes_from_used_swap]="6.12 7.2"
 	# on which the mock device can make bios of its own
@@ -160,9 +162,11 @@ kernel()
 # quiet_fio ARG...: fio, of which nothing is heard but what went wrong.
 quiet_fio()
 {
-	local status=0
-	fio --output=/tmp/fio --direct=1 --thread --verify_state_save=0 "$@" || status=$?
-	[ $status = 0 ] || grep -vE '^ |^Run|^Disk|^$' /tmp/fio || true
+	local status=0 log
+	log=$(mktemp /tmp/fio.XXXXXX)
+	fio --output="$log" --direct=1 --thread --verify_state_save=0 "$@" || status=$?
+	[ $status = 0 ] || grep -vE '^ |^Run|^Disk|^$' "$log" || true
+	rm -f "$log"
 	return $status
 }
 
@@ -218,6 +222,52 @@ plain_and_polled()
 	shift
 	quiet_fio --ioengine=io_uring "$@" \
 		--name=plain --offset=0 --name=polled --hipri=1 --offset="$offset"
+}
+
+# works DISK: plain and polled I/O, and it polls
+works()
+{
+	reader "/dev/$1" 20
+	mark "$1"
+	poller -n 4000 "/dev/$1" 8
+	oracle 4000
+	all_accounted "$1"
+}
+
+# verified_writes DISK: plain and polled, until /tmp/enough, and right
+verified_writes()
+{
+	until [ -e /tmp/enough ]; do
+		plain_and_polled 48M --filename="/dev/$1" --rw=randwrite --bs=4k --size=4M \
+			--iodepth=16 --verify=crc32c --loops=2
+	done
+}
+
+# under_load TIMES COMMAND...: COMMAND so often while vda and vdb are written to;
+# nothing is lost, and everything works afterwards.
+under_load()
+{
+	local disk job jobs="" left=$1
+	shift
+
+	rm -f /tmp/enough
+	for disk in vda vdb; do
+		mark $disk
+		verified_writes $disk &
+		jobs+=" $!"
+		wait_for 60 grown_beyond plain 100
+		wait_for 60 grown_beyond polled 100
+	done
+	while [ "$left" -gt 0 ]; do
+		"$@"
+		left=$((left - 1))
+	done
+	touch /tmp/enough
+	for job in $jobs; do
+		wait "$job"
+	done
+	works vda
+	works vdb
 }
 
 # qmp COMMAND [ARGUMENTS]: to QEMU, over the port that leads to its monitor (see

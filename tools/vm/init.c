@@ -168,6 +168,9 @@ static void switch_root(void)
 	make_dir("/upper/work");
 	mount_at("overlay", "overlay", ROOT, 0,
 		 "lowerdir=/lower,upperdir=/upper/data,workdir=/upper/work");
+	/* The overlay holds on to both; so they go when it is unmounted. */
+	if (umount("/lower") || umount("/upper"))
+		die("umount below the overlay");
 
 	/* The modules of this run stay in the initramfs. */
 	mount_at(NULL, "/modules", ROOT "/modules", MS_BIND, NULL);
@@ -298,6 +301,9 @@ static pid_t spawn(char **argv)
 	if (pid)
 		return pid;
 
+	/* Not in init itself, which would keep the root from being unmounted. */
+	if (chdir(getenv("HOME")))
+		die("%s", getenv("HOME"));
 	setsid();
 	signal(SIGCHLD, SIG_DFL);
 	for (i = 0; i < NR_STREAMS; i++)
@@ -408,8 +414,6 @@ int main(void)
 	/* From here on the console shows all but debug messages. */
 	write_file("/proc/sys/kernel/printk", "7 4 1 7\n");
 
-	if (chdir("/root"))
-		die("/root");
 	if (run(start)) {
 		errno = ECANCELED;
 		die("vblk-start failed, so the command was not run");
