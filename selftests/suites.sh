@@ -20,6 +20,7 @@ suite host input -
 suite host dkms -
 suite host vblkstat -
 suite host vblkdev_ring -
+suite host vblkdev_requests -
 suite host vblkdev_protocol -
 suite host vblkdev_cache -
 
