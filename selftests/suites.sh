@@ -22,6 +22,7 @@ suite host vblkstat -
 suite host vblkdev_ring -
 suite host vblkdev_requests -
 suite host vblkdev_protocol -
+suite host vblkdev_reconnect -
 suite host vblkdev_cache -
 
 # Every suite runs on 6.1, and on the other lines what tells whether the driver

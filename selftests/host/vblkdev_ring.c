@@ -226,12 +226,15 @@ static const char *loops(void)
 static const char *broken(void (*breaks)(void), enum rule rule)
 {
 	struct used u;
+	unsigned int i;
 
 	front_open(&f, "ram:1M");
 	front_start(&f);
 	check(request(&f, VIRTIO_BLK_T_FLUSH, 0, (struct piece) { }, NULL) == S_OK);
 	breaks();
 	front_kick(&f);
+	for (i = 0; i < 5000 && !rule_count(&f, rule); i++)
+		usleep(1000);
 	front_kick(&f);
 	check(!front_hung_up(&f));
 	front_close(&f);

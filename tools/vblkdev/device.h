@@ -12,7 +12,7 @@
 #include <linux/virtio_config.h>
 
 #include "fault.h"
-#include "ring.h"
+#include "inflight.h"
 
 #define MAX_QUEUES	64
 #define SECTOR		512u
@@ -68,11 +68,13 @@ struct queue {
 	pthread_mutex_t lock;
 	int call_fd;			/* lock */
 	int err_fd;			/* lock */
+	bool notified;			/* lock; over call_fd */
 
 	/* Either thread. */
 	int wake_fd;
 	atomic_bool stop;
 	atomic_bool release;		/* give back what is held */
+	atomic_bool notify_again;	/* what was notified of may have gone unheard */
 	struct counters n;
 
 	/* The queue's thread; see ring.h. */
@@ -140,6 +142,7 @@ struct device {
 	uint64_t features;
 	uint64_t protocol;
 	struct mem *mem;
+	struct inflight_area inflight;
 	uint8_t status;
 
 	pthread_mutex_t lock;
@@ -175,6 +178,7 @@ void queue_free_request(struct request *req);
 void complete(struct request *req);
 void complete_burst(struct queue *q);
 void complete_held(struct queue *q);
+void notify_again(struct queue *q);
 /* The queue ends: give back what can be, or drop it all. */
 void complete_all(struct queue *q, bool drop);
 /* When there will be something to do by itself, ns; 0: never. */

@@ -6,6 +6,7 @@
 #include "messages.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static const char *set_features(struct device *dev, uint64_t features)
 {
@@ -77,6 +78,40 @@ static const char *set_config(struct device *dev, struct vu_input *in)
 	return NULL;
 }
 
+/* A new region for so many queues, which the front end keeps for us. */
+static const char *get_inflight(struct device *dev, struct vu_input *in)
+{
+	struct vu_inflight *i = &in->payload.inflight;
+	const char *error;
+	int fd;
+
+	if (!i->num_queues || i->num_queues > MAX_QUEUES || !i->queue_size ||
+	    i->queue_size > RING_MAX_SIZE)
+		return "an inflight region for impossible queues";
+	i->size = inflight_size(negotiated(dev, VIRTIO_F_RING_PACKED), i->num_queues,
+				i->queue_size);
+	i->offset = 0;
+	fd = inflight_create(i->size);
+	if (fd < 0)
+		return "a wish for more inflight memory than there is";
+	error = vu_reply_fd(dev, in->header.size, fd);
+	close(fd);
+	return error;
+}
+
+static const char *set_inflight(struct device *dev, struct vu_input *in)
+{
+	const struct vu_inflight *i = &in->payload.inflight;
+	const char *error;
+
+	if (in->num_fds != 1)
+		return "no inflight region where there should be one";
+	stop_queues(dev);
+	error = inflight_map(&dev->inflight, in->fds[0], i->offset, i->size, i->num_queues,
+			     i->queue_size);
+	return error ? error : start_queues(dev);
+}
+
 static size_t least_size(uint32_t request)
 {
 	switch (request) {
@@ -94,6 +129,9 @@ static size_t least_size(uint32_t request)
 		return sizeof(struct vu_vring_state);
 	case SET_VRING_ADDR:
 		return sizeof(struct vu_vring_addr);
+	case GET_INFLIGHT_FD:
+	case SET_INFLIGHT_FD:
+		return offsetof(struct vu_inflight, queue_size) + sizeof(uint16_t);
 	}
 	return 0;
 }
@@ -135,6 +173,8 @@ const char *vu_handle(struct device *dev, struct vu_input *in, bool *replied)
 		return NULL;
 	case SET_CONFIG:
 		return set_config(dev, in);
+	case SET_INFLIGHT_FD:
+		return set_inflight(dev, in);
 	case SET_STATUS:
 		dev->status = in->payload.u64;
 		return NULL;
@@ -154,6 +194,8 @@ const char *vu_handle(struct device *dev, struct vu_input *in, bool *replied)
 		return vring_state(dev, in);
 	case GET_CONFIG:
 		return get_config(dev, in);
+	case GET_INFLIGHT_FD:
+		return get_inflight(dev, in);
 	}
 	return "a message that is not known";
 }

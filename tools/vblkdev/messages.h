@@ -15,6 +15,7 @@ enum {
 	SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR, GET_PROTOCOL_FEATURES,
 	SET_PROTOCOL_FEATURES, GET_QUEUE_NUM, SET_VRING_ENABLE,
 	SET_BACKEND_REQ_FD = 21, GET_CONFIG = 24, SET_CONFIG,
+	GET_INFLIGHT_FD = 31, SET_INFLIGHT_FD,
 	SET_STATUS = 39, GET_STATUS,
 };
 
@@ -24,10 +25,11 @@ enum {
 #define PROTOCOL_REPLY_ACK	3
 #define PROTOCOL_BACKEND_REQ	5
 #define PROTOCOL_CONFIG		9
+#define PROTOCOL_INFLIGHT	12
 #define PROTOCOL_STATUS		16
 #define PROTOCOL_OFFERED	(1ull << PROTOCOL_MQ | 1ull << PROTOCOL_REPLY_ACK | \
 				 1ull << PROTOCOL_BACKEND_REQ | 1ull << PROTOCOL_CONFIG | \
-				 1ull << PROTOCOL_STATUS)
+				 1ull << PROTOCOL_INFLIGHT | 1ull << PROTOCOL_STATUS)
 #define F_PROTOCOL		30
 
 #define FLAG_VERSION_MASK	3u
@@ -77,6 +79,13 @@ struct vu_config {
 	uint8_t data[MAX_CONFIG];
 };
 
+struct vu_inflight {
+	uint64_t size;
+	uint64_t offset;
+	uint16_t num_queues;
+	uint16_t queue_size;
+};
+
 /* A message, as far as it has come. */
 struct vu_input {
 	struct vu_header header;
@@ -86,6 +95,7 @@ struct vu_input {
 		struct vu_vring_addr addr;
 		struct vu_memory memory;
 		struct vu_config config;
+		struct vu_inflight inflight;
 		uint8_t bytes[512];
 	} payload;
 	size_t have;
@@ -106,8 +116,9 @@ static inline int take_fd(struct vu_input *in, unsigned int n)
 }
 
 /* vhost_user.c: to the front end. NULL, or that it did not work. */
-bool vu_send(int fd, struct vu_header header, const void *payload);
+bool vu_send(int conn, struct vu_header header, const void *payload, int fd);
 const char *vu_reply(struct device *dev, uint32_t size);
+const char *vu_reply_fd(struct device *dev, uint32_t size, int fd);
 const char *vu_reply_u64(struct device *dev, uint64_t value);
 void replace_fd(int *fd, int by);
 

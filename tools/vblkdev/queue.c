@@ -122,6 +122,9 @@ static unsigned int work(struct queue *q)
 		complete_held(q);
 		n++;
 	}
+	if (atomic_load_explicit(&q->notify_again, memory_order_relaxed) &&
+	    atomic_exchange(&q->notify_again, false))
+		notify_again(q);
 	complete_burst(q);
 	return n;
 }
@@ -262,6 +265,7 @@ void queue_stop(struct queue *q)
 	queue_wake(q);
 	pthread_join(q->thread, NULL);
 	q->running = false;
+	inflight_stop(&q->ring);
 	for (i = 0; i < q->ring.size; i++)
 		chain_exit(&q->pool[i].chain);
 	free(q->pool);

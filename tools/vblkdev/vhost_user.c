@@ -29,28 +29,44 @@ void replace_fd(int *fd, int by)
 	*fd = by;
 }
 
-bool vu_send(int fd, struct vu_header header, const void *payload)
+bool vu_send(int conn, struct vu_header header, const void *payload, int fd)
 {
 	struct iovec iov[2] = {
 		{ &header, sizeof(header) },
 		{ (void *)payload, header.size },
 	};
+	char control[CMSG_SPACE(sizeof(fd))] = { };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	struct cmsghdr *c;
 	ssize_t n;
 
+	if (fd >= 0) {
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(fd));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
 	do {
-		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+		n = sendmsg(conn, &msg, MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
 	return n == (ssize_t)(sizeof(header) + header.size);
 }
 
-const char *vu_reply(struct device *dev, uint32_t size)
+const char *vu_reply_fd(struct device *dev, uint32_t size, int fd)
 {
 	struct vu_header header = dev->input->header;
 
 	header.flags = FLAG_VERSION | FLAG_REPLY;
 	header.size = size;
-	return vu_send(dev->conn, header, &dev->input->payload) ? NULL : "cannot reply";
+	return vu_send(dev->conn, header, &dev->input->payload, fd) ? NULL : "cannot reply";
+}
+
+const char *vu_reply(struct device *dev, uint32_t size)
+{
+	return vu_reply_fd(dev, size, -1);
 }
 
 const char *vu_reply_u64(struct device *dev, uint64_t value)
@@ -172,6 +188,7 @@ void vu_disconnect(struct device *dev)
 	replace_fd(&dev->conn, -1);
 	mem_free(dev->mem);
 	dev->mem = NULL;
+	inflight_unmap(&dev->inflight);
 	dev->features = 0;
 	dev->protocol = 0;
 	dev->status = 0;
@@ -184,7 +201,7 @@ bool vu_config_changed(struct device *dev)
 		.request = BACKEND_CONFIG_CHANGE, .flags = FLAG_VERSION,
 	};
 
-	return dev->slave_fd >= 0 && vu_send(dev->slave_fd, header, NULL);
+	return dev->slave_fd >= 0 && vu_send(dev->slave_fd, header, NULL, -1);
 }
 
 void device_init(struct device *dev)

@@ -14,6 +14,7 @@
 static const char *start_queue(struct device *dev, struct queue *q)
 {
 	const char *error;
+	bool again;
 
 	if (q->running || !q->enabled || !q->addressed || q->kick_fd < 0 || !dev->mem)
 		return NULL;
@@ -21,8 +22,12 @@ static const char *start_queue(struct device *dev, struct queue *q)
 	q->ring.indirect = negotiated(dev, VIRTIO_RING_F_INDIRECT_DESC);
 	q->ring.event_idx = negotiated(dev, VIRTIO_RING_F_EVENT_IDX);
 	error = ring_map(&q->ring, dev->mem, q->desc_uva, q->driver_uva, q->device_uva);
+	if (!error)
+		error = inflight_start(&q->ring, &dev->inflight, q->index, &again);
 	if (error)
 		return error;
+	/* The last device may have been killed before it could notify. */
+	q->notify_again = again;
 	queue_start(q);
 	return NULL;
 }
@@ -145,7 +150,8 @@ static void check_too_early(struct device *dev, struct queue *q)
 	const struct vring_avail *avail;
 
 	if (!(dev->protocol >> PROTOCOL_STATUS & 1) || dev->status & VIRTIO_CONFIG_S_DRIVER_OK ||
-	    negotiated(dev, VIRTIO_F_RING_PACKED) || !dev->mem || q->ring.last_avail)
+	    negotiated(dev, VIRTIO_F_RING_PACKED) || !dev->mem || q->ring.last_avail ||
+	    inflight_begun(&dev->inflight, q->index))
 		return;
 	avail = mem_at_uva(dev->mem, q->driver_uva, sizeof(*avail), 2);
 	if (avail && *(volatile uint16_t *)&avail->idx)
@@ -174,6 +180,12 @@ const char *vring_fd(struct device *dev, struct vu_input *in)
 	case SET_VRING_CALL:
 		pthread_mutex_lock(&q->lock);
 		replace_fd(&q->call_fd, fd);
+		/* QEMU forgets what came over the old one while it starts queues. */
+		if (q->running && q->notified) {
+			q->notify_again = true;
+			queue_wake(q);
+		}
+		q->notified = false;
 		if (fd >= 0 && fault(&dev->faults, FAULT_IRQ_EARLY, NULL, NULL))
 			eventfd_wake(fd);
 		pthread_mutex_unlock(&q->lock);
