@@ -23,6 +23,8 @@ suite host vblkdev_ring -
 suite host vblkdev_requests -
 suite host vblkdev_protocol -
 suite host vblkdev_reconnect -
+suite host vblkdev_latency -
+suite host vblkdev_pool -
 suite host vblkdev_cache -
 
 # Every suite runs on 6.1, and on the other lines what tells whether the driver

@@ -183,11 +183,10 @@ static void give_back(struct request *req)
 
 /* --- When ----------------------------------------------------------------- */
 
-static void delay(struct request *req, uint64_t ns)
+static void delay(struct request *req)
 {
 	struct request **at = &req->q->delayed;
 
-	req->due = now_ns() + ns;
 	while (*at && (*at)->due <= req->due)
 		at = &(*at)->next;
 	req->next = *at;
@@ -212,10 +211,13 @@ void complete(struct request *req)
 		req->next = q->held;
 		q->held = req;
 	} else if (fault(faults_of(q), FAULT_LATE, req, &value)) {
-		delay(req, value * 1000000);
+		req->due = now_ns() + value * 1000000;
+		delay(req);
 	} else if (fault(faults_of(q), FAULT_USED_ORDER, req, NULL)) {
 		req->next = q->reversed;
 		q->reversed = req;
+	} else if (req->due) {
+		delay(req);
 	} else {
 		give_back(req);
 	}

@@ -7,6 +7,7 @@
 #include "control.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -213,9 +214,11 @@ char *control_command(struct device *dev, const char *line)
 			error = "only with --cache volatile";
 	} else if (!strcmp(c.name, "disconnect")) {
 		dev->hang_up = true;
+	} else if (!strcmp(c.name, "crash")) {
+		kill(getpid(), SIGKILL);
 	} else {
 		error = "no such command: one of stats fault clear release config "
-			"features defaults power-cut disconnect";
+			"features defaults power-cut disconnect crash";
 	}
 	if (error) {
 		fputs("{\"ok\": false, \"error\": ", to);

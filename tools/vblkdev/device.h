@@ -13,6 +13,7 @@
 
 #include "fault.h"
 #include "inflight.h"
+#include "latency.h"
 
 #define MAX_QUEUES	64
 #define SECTOR		512u
@@ -37,7 +38,7 @@ struct request {
 	uint8_t result;			/* what belongs there */
 	uint8_t instead;		/* of success, on purpose */
 	uint64_t done;			/* bytes, by a backend that needs to go on */
-	uint64_t due;			/* when it is given back: ns */
+	uint64_t due;			/* when it is given back, at the earliest: ns */
 };
 
 struct counters {
@@ -87,6 +88,7 @@ struct queue {
 	struct request *swapped;	/* waits for another to swap ids with */
 	unsigned int pending;		/* with the backend */
 	unsigned int pushed;		/* since the driver was notified */
+	uint64_t random;		/* for latencies */
 	uint64_t notify_due;		/* a notification that is late on purpose */
 	bool stopped;			/* on purpose: takes nothing any more */
 	bool deaf;			/* on purpose: until the next kick */
@@ -129,6 +131,8 @@ struct options {
 	bool print_stats;
 	const char *serial;
 	bool volatile_cache;		/* ram: with a model of one */
+	struct latency latency;
+	uint64_t seed;
 };
 
 struct device {
@@ -170,6 +174,8 @@ void queue_init(struct device *dev, struct queue *q, unsigned int index);
 void queue_start(struct queue *q);
 void queue_stop(struct queue *q);
 void queue_wake(struct queue *q);
+/* How long to sleep for what is due then; 0: be awake for it. */
+uint64_t queue_sleep_ns(uint64_t due, uint64_t now, bool poll);
 void eventfd_wake(int fd);
 uint64_t eventfd_drain(int fd);
 void queue_free_request(struct request *req);
