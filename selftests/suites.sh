@@ -102,6 +102,9 @@ suite guest vblkstat "$main" --cpus 1 --queues 1 \
 
 # In guests that can plug in tools/vblkdev; --device has its options.
 suite guest vblkdev "$main" --cpus 2 --device "--backend ram:64M"
+truncate -s 64M "$work/file"
+suite guest reconnect "$main" --cpus 2 \
+	--device "--backend file:$work/file --latency uniform:2ms-50ms"
 suite guest bothpoll "$main" --cpus 1 --device "--backend null --poll=5000000"
 
 # What the driver promised when the device is hostile.

@@ -197,6 +197,7 @@ static const char *again(bool packed, unsigned int rounds)
 		check(wait_used(&f, &u, 3) && u.id == 3);
 	}
 	check(counted(&f.dev.queues[0].n.requests) == 44);
+	check(counted(&f.dev.queues[0].n.resumed) == 3);
 	for (i = 0; i < NUM_RULES; i++)
 		check(!rule_count(&f, i));
 	return NULL;

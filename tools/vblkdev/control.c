@@ -119,9 +119,10 @@ void control_counters(struct device *dev, FILE *to)
 		size_t offset;
 	} names[] = {
 #define COUNTER(name)	{ #name, offsetof(struct counters, name) }
-		COUNTER(kicks), COUNTER(wakeups), COUNTER(requests), COUNTER(reads),
-		COUNTER(writes), COUNTER(flushes), COUNTER(others), COUNTER(errors),
-		COUNTER(malformed), COUNTER(bursts), COUNTER(notified), COUNTER(suppressed),
+		COUNTER(kicks), COUNTER(wakeups), COUNTER(requests), COUNTER(resumed),
+		COUNTER(reads), COUNTER(writes), COUNTER(flushes), COUNTER(others),
+		COUNTER(errors), COUNTER(malformed), COUNTER(bursts), COUNTER(notified),
+		COUNTER(suppressed),
 	};
 	unsigned long violations = 0;
 	const char *comma = "";
@@ -155,7 +156,7 @@ void control_counters(struct device *dev, FILE *to)
 		comma = ", ";
 	}
 	pthread_mutex_unlock(&dev->faults.lock);
-	fprintf(to, "}, \"connected\": %s", dev->conn >= 0 ? "true" : "false");
+	fprintf(to, "}, \"pid\": %d, \"connected\": %s", (int)getpid(), dev->conn >= 0 ? "true" : "false");
 }
 
 const char *change_config(struct device *dev, const char *assignments)

@@ -45,6 +45,7 @@ struct counters {
 	atomic_ulong kicks;		/* sum of what the eventfd counted */
 	atomic_ulong wakeups;		/* times that the thread slept */
 	atomic_ulong requests;
+	atomic_ulong resumed;		/* of those, of the last device */
 	atomic_ulong reads, writes, flushes, others;
 	atomic_ulong errors;		/* answered with one */
 	atomic_ulong malformed;		/* of those, that could not be served */

@@ -80,6 +80,7 @@ static unsigned int take_burst(struct queue *q)
 
 	while (n < burst && q->free && !q->stopped) {
 		struct request *req = q->free;
+		bool resumed;
 		int got;
 
 		/* Nothing of this request is looked at; only that it is the next. */
@@ -87,6 +88,7 @@ static unsigned int take_burst(struct queue *q)
 			q->stopped = true;
 			break;
 		}
+		resumed = inflight_left(&q->ring);
 		got = ring_pop(&q->ring, &req->chain);
 		if (got <= 0) {
 			if (got < 0 && req->chain.rules)
@@ -94,6 +96,7 @@ static unsigned int take_burst(struct queue *q)
 			break;
 		}
 		q->free = req->next;
+		count(&q->n.resumed, resumed);
 		request_begin(req);
 		n++;
 	}
