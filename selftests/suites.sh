@@ -22,6 +22,7 @@ suite host vblkstat -
 suite host vblkdev_ring -
 suite host vblkdev_requests -
 suite host vblkdev_protocol -
+suite host vblkdev_inflight -
 suite host vblkdev_reconnect -
 suite host vblkdev_latency -
 suite host vblkdev_pool -

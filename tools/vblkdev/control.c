@@ -156,7 +156,8 @@ void control_counters(struct device *dev, FILE *to)
 		comma = ", ";
 	}
 	pthread_mutex_unlock(&dev->faults.lock);
-	fprintf(to, "}, \"pid\": %d, \"connected\": %s", (int)getpid(), dev->conn >= 0 ? "true" : "false");
+	fprintf(to, "}, \"pid\": %d, \"connected\": %s", (int)getpid(),
+		dev->conn >= 0 ? "true" : "false");
 }
 
 const char *change_config(struct device *dev, const char *assignments)

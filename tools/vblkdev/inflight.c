@@ -83,7 +83,8 @@ bool inflight_begun(const struct inflight_area *area, unsigned int index)
 
 	if (!area->base || index >= area->queues)
 		return false;
-	s = (const struct split_region *)(area->base + index * inflight_queue_bytes(false, area->queue_size));
+	s = (const struct split_region *)
+		(area->base + index * inflight_queue_bytes(false, area->queue_size));
 	return load(s->version);
 }
 

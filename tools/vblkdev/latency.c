@@ -109,7 +109,7 @@ uint64_t latency_seed(uint64_t seed, unsigned int queue)
 uint64_t latency_draw(const struct latency *l, uint64_t *state)
 {
 	/* Above 0, up to 1 */
-	double u = ((next(state) >> 11) + 1) * 0x1p-53, ns = l->ns;
+	double u = ldexp((next(state) >> 11) + 1, -53), ns = l->ns;
 
 	switch (l->kind) {
 	case LATENCY_UNIFORM:
