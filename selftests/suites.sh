@@ -20,7 +20,12 @@ suite host input -
 suite host dkms -
 suite host vblkstat -
 suite host vblkdev_ring -
+suite host vblkdev_requests -
 suite host vblkdev_protocol -
+suite host vblkdev_inflight -
+suite host vblkdev_reconnect -
+suite host vblkdev_latency -
+suite host vblkdev_pool -
 suite host vblkdev_cache -
 
 # Every suite runs on 6.1, and on the other lines what tells whether the driver
@@ -129,6 +134,9 @@ suite guest vblkstat "$main" --cpus 1 --queues 1 \
 
 # In guests that can plug in tools/vblkdev; --device has its options.
 suite guest vblkdev "$main" --cpus 2 --device "--backend ram:64M"
+truncate -s 64M "$work/file"
+suite guest reconnect "$main" --cpus 2 \
+	--device "--backend file:$work/file --latency uniform:2ms-50ms"
 suite guest bothpoll "$main" --cpus 1 --device "--backend null --poll=5000000"
 
 # What the driver promised when the device is hostile.

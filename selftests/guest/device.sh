@@ -67,7 +67,8 @@ burn_port()
 	touch "/tmp/burnt-$(cat $port_file)"
 }
 
-# plug_device: the next one, with $properties; its disk is not waited for.
+# plug_device: the next one, with $properties; its disk is not waited for. Rings
+# are split unless $packed: QEMU hands on no more than it was told to.
 plug_device()
 {
 	local n port
@@ -83,7 +84,7 @@ plug_device()
 		{\"type\": \"unix\", \"data\": {\"path\": \"$VBLKDEV_SOCKET\"}}}}}"
 	qmp device_add "{\"driver\": \"vhost-user-blk-pci\", \"id\": \"plugged$n\",
 		\"bus\": \"plug$port\", \"chardev\": \"socket$n\",
-		\"num-queues\": ${queues:-1}, \"queue-size\": 128${properties:+, $properties}}"
+		\"num-queues\": ${queues:-1}, \"queue-size\": 128${packed:+, \"packed\": true}${properties:+, $properties}}"
 }
 
 disk_came()
@@ -104,6 +105,8 @@ plug()
 	plug_device
 	wait_for 20 disk_came
 	wait_for 5 test -b "/dev/$disk"
+	# VIRTIO_F_RING_PACKED, the driver's word for it
+	same "$(cut -c 35 "/sys/block/$disk/device/features")" "${packed:-0}" "packed ring"
 }
 
 device_gone()

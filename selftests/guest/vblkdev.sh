@@ -9,11 +9,13 @@ set -eu
 # shellcheck source=selftests/guest/device.sh
 . /vblk/selftests/guest/device.sh
 
-# with_device FEATURES FUNCTION [ARG...]: one test, on a device that offers these
+# with_device FEATURES FUNCTION [ARG...]: one test, on a device that offers these;
+# its ring is packed if it may be
 with_device()
 {
-	local features=$1
+	local features=$1 packed=1
 	shift
+	case $features in *-packed*) packed= ;; esac
 	control defaults
 	[ ! "$features" ] || control features "$features"
 	plug

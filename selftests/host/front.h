@@ -39,6 +39,8 @@ struct front {
 	pthread_t thread;
 	atomic_bool stop;
 	int sock, memfd, kick, call;
+	int region;			/* of inflight requests, or -1 */
+	uint64_t region_size;
 	uint8_t *ram;
 	uint16_t avail, used, off;	/* next; off: in the packed ring */
 	bool wrap, used_wrap;
@@ -135,11 +137,32 @@ static void front_addresses(struct front *f)
 	front_send(f, 9, addr, sizeof(addr), -1);
 }
 
-/* A device with this backend, and a connection over which nothing was said. */
-static inline void front_open(struct front *f, const char *backend)
+/* The region for inflight requests comes back to the device. */
+static inline void front_region(struct front *f)
+{
+	struct {
+		uint64_t size, offset;
+		uint16_t queues, queue_size;
+		uint32_t padding;
+	} region = { f->region_size, 0, 2, RING_SIZE, 0 };
+
+	front_send(f, 32, &region, sizeof(region), f->region);
+}
+
+/* Another connection to the device, over which nothing was said. */
+static inline int front_pair(struct front *f)
 {
 	int pair[2];
 
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		abort();
+	f->sock = pair[0];
+	return pair[1];
+}
+
+/* A device with this backend, and the guest's memory. */
+static inline void front_new(struct front *f, const char *backend)
+{
 	memset(f, 0, sizeof(*f));
 	f->dev.opt.queues = 2;
 	f->dev.opt.queue_size = RING_SIZE;
@@ -149,10 +172,6 @@ static inline void front_open(struct front *f, const char *backend)
 	backend_open(&f->dev.backend, backend);
 	config_init(&f->dev);
 	device_init(&f->dev);
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
-		abort();
-	f->sock = pair[0];
-	vu_connect(&f->dev, pair[1]);
 	f->memfd = memfd_create("guest", 0);
 	if (ftruncate(f->memfd, GUEST_SIZE))
 		abort();
@@ -160,11 +179,19 @@ static inline void front_open(struct front *f, const char *backend)
 	f->kick = eventfd(0, EFD_NONBLOCK);
 	f->call = eventfd(0, EFD_NONBLOCK);
 	f->indirect = true;
+	f->region = -1;
+}
+
+/* A device with this backend, and a connection over which nothing was said. */
+static inline void front_open(struct front *f, const char *backend)
+{
+	front_new(f, backend);
+	vu_connect(&f->dev, front_pair(f));
 	pthread_create(&f->thread, NULL, front_device, f);
 }
 
-/* Everything that a front end says until the first queue runs. */
-static inline void front_start(struct front *f)
+/* Everything that a front end says until the first queue runs, from base on. */
+static inline void front_setup(struct front *f, uint32_t base)
 {
 	uint64_t features = f->dev.offered, index = 0;
 
@@ -176,13 +203,20 @@ static inline void front_start(struct front *f)
 		features &= ~(1ull << VIRTIO_RING_F_INDIRECT_DESC);
 	front_send(f, 3, NULL, 0, -1);
 	front_send(f, 2, &features, sizeof(features), -1);
+	if (f->region >= 0)
+		front_region(f);
 	front_memory(f, GUEST_SIZE);
 	front_state(f, 8, RING_SIZE);
-	front_state(f, 10, f->packed ? 0x80008000 : 0);
+	front_state(f, 10, base);
 	front_addresses(f);
 	front_send(f, 12, &index, sizeof(index), f->kick);
 	front_send(f, 13, &index, sizeof(index), f->call);
 	front_state(f, 18, 1);
+}
+
+static inline void front_start(struct front *f)
+{
+	front_setup(f, f->packed ? 0x80008000 : 0);
 	f->wrap = true;
 	f->used_wrap = true;
 }

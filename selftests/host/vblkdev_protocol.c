@@ -230,8 +230,6 @@ static const char *odd_size(void)
 /* The next front end finds a device that knows nothing of the last one. */
 static const char *second_connection(void)
 {
-	int pair[2];
-
 	front_open(&f, "ram:1M");
 	front_start(&f);
 	check(works());
@@ -239,9 +237,7 @@ static const char *second_connection(void)
 	while (*(volatile int *)&f.dev.conn >= 0)
 		usleep(1000);
 	check(!f.dev.queues[0].running && !f.dev.mem);
-	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
-	f.sock = pair[0];
-	vu_connect(&f.dev, pair[1]);
+	vu_connect(&f.dev, front_pair(&f));
 	memset(f.ram, 0, AT_HEADER);
 	f.avail = 0;
 	f.used = 0;

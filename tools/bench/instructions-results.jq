@@ -9,9 +9,9 @@ def busy_ns: ((.after.up_ms - .before.up_ms) - (.after.idle_ms - .before.idle_ms
 def reads: .after.reads - .before.reads;
 
 sort_by(.number)
-| group_by([.kernel, .engine, .iodepth, .driver, .params, .round])
+| group_by([.kernel, .disk, .engine, .iodepth, .driver, .params, .round])
 | map(select(length == 2) | . as [$short, $long] | $long | {
-	kernel, driver,
+	kernel, disk, driver,
 	params: (if .params == "-" then "" else .params | gsub(","; " ") end),
 	accel, qemu, engine, hipri: false, rw: "randread", bs: 4096,
 	iodepth, batch, numjobs, cpus, queues, host_cores, scheduler, io_poll, round,

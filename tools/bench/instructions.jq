@@ -7,10 +7,10 @@ def left($n): . + (" " * ([$n - length, 0] | max) // "");
 def right($n): (" " * ([$n - length, 0] | max) // "") + .;
 
 "Instructions per plain 4k read, CPU idle left out; medians\($partial)",
-(grouped([.kernel, .scheduler, .qemu])[]
+(grouped([.kernel, .disk, .scheduler, .qemu])[]
  | .[0] as $first
  | "",
-   "== \($first.kernel), 1 vCPU, 1 queue, scheduler \($first.scheduler); tcg with icount, QEMU \($first.qemu), \(plural($first.host_cores; "host core"))",
+   "== \($first.kernel), 1 vCPU, 1 queue, scheduler \($first.scheduler), disk \($first.disk // "null"); tcg with icount, QEMU \($first.qemu), \(plural($first.host_cores; "host core"))",
    (grouped([.engine, .iodepth])[]
     | (map(select(.driver == "stock") | .instructions_per_io) | median) as $base
     | (.[0] | workload_name),

@@ -53,7 +53,7 @@ summary
   "set bmargin 4",
   "set key top right samplen 1 spacing 1.1 font ',10'",
   (to_entries[] | .key as $panel | .value
-   | "set title \"\(.kernel), \(plural(.cpus; "vCPU")), \(plural(.queues; "queue"))\"",
+   | "set title \"\(.kernel), \(plural(.cpus; "vCPU")), \(plural(.queues; "queue"))\(if .disk != "null" then ", \(.disk | gsub("[\"\\\\]"; " "))" else "" end)\"",
      "set xtics (\(tics))",
      "set xrange [-0.6:\((.workloads | length) - 0.4)]",
      (if $panel == 0 then empty else "unset key" end),

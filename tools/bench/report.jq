@@ -76,7 +76,7 @@ def sentences:
 
 def group_lines:
 	"",
-	  "== \(.kernel), \(plural(.cpus; "vCPU")), \(plural(.queues; "queue")), scheduler \(.scheduler); " +
+	  "== \(.kernel), \(plural(.cpus; "vCPU")), \(plural(.queues; "queue")), scheduler \(.scheduler)\(if .disk != "null" then ", disk \(.disk)" else "" end); " +
 	  "\(.accel), QEMU \(.qemu), \(plural(.host_cores; "host core"))",
 	  "",
 	  line("driver"; "IOPS"; "spread"; "to stock"; "mean us"; "p99 us"; "CPU%"; "irqs/IO"; "kicks/IO"; "by poll"; ""),
@@ -84,10 +84,23 @@ def group_lines:
 	  "",
 	  sentences;
 
+# Where there were several disks: each row on each, and to the first.
+def disk_lines: map(select(.disk) | . as $group | .workloads[] | . as $workload | .rows[]
+	| {disk: $group.disk, iops, lat_p99,
+	   what: "\($group.kernel), \($group.cpus)x\($group.queues), \($workload | short_name), \(row_name)"})
+	| select(map(.disk) | unique | length > 1)
+	| "", "== The same row on each disk: IOPS, to the first, p99 us",
+	  (grouped(.what)[] | .[0].iops as $first
+	   | "", .[0].what,
+	     (.[] | "  " + (.disk | left(44)) + (.iops | thousands | right(10))
+		    + ((if $first then .iops / $first else null end) | times | right(9))
+		    + (.lat_p99 | microseconds | right(9))));
+
 summary as $groups
 | ([$groups[].workloads[].rows[].rounds] | unique) as $rounds
 | "4k random reads, O_DIRECT; medians of \(if $rounds | length == 1 then plural($rounds[0]; "round") else "\($rounds[0]) to \($rounds[-1]) rounds" end)\($partial)",
   ($groups[] | group_lines),
+  ($groups | disk_lines),
   (if any($groups[].workloads[].rows[];
 	  .verdict == "CONTROL POLLED" or (.verdict == "NOT POLLED" and .driver == "ours"))
    then "failed" else "ok" end)

@@ -4,7 +4,7 @@
 # one object a timed run, with null for what a driver cannot tell. Round 0 is
 # the untimed pass that counts kicks; it ends up in the rows of its cell.
 
-def cell: [.kernel, .cpus, .queues, .scheduler, .driver, .params, .engine,
+def cell: [.kernel, .disk, .cpus, .queues, .scheduler, .driver, .params, .engine,
 	   .hipri, .iodepth, .numjobs] | tojson;
 
 def counted($key): if .after | has($key) then .after[$key] - .before[$key] else null end;
@@ -19,7 +19,7 @@ sort_by(.number)
 | .fio.jobs[0] as $job
 | $job.read as $read
 | {
-	kernel, driver,
+	kernel, disk, driver,
 	params: (if .params == "-" then "" else .params | gsub(","; " ") end),
 	accel, qemu, engine,
 	hipri: (.hipri == 1),

@@ -63,9 +63,9 @@ def workload: .[0] as $first
 		rows: ($rows | map(.ratio = if $base then .iops / $base else null end))
 	};
 
-def summary: grouped([.kernel, .cpus, .queues, .scheduler, .accel, .qemu])
+def summary: grouped([.kernel, .disk, .cpus, .queues, .scheduler, .accel, .qemu])
 	| map({
-		kernel: .[0].kernel, cpus: .[0].cpus, queues: .[0].queues,
+		kernel: .[0].kernel, disk: (.[0].disk // "null"), cpus: .[0].cpus, queues: .[0].queues,
 		scheduler: .[0].scheduler, accel: .[0].accel, qemu: .[0].qemu,
 		host_cores: .[0].host_cores,
 		workloads: (grouped([.engine, .iodepth, .numjobs]) | map(workload))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A file or block device, without the page cache where it can be: over an
- * io_uring of each queue, or in the queue's thread where the kernel has none.
+ * io_uring of each queue, or by threads where the kernel has none.
  */
 #define _GNU_SOURCE
-#include "device.h"
+#include "pool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,39 +77,24 @@ static int do_now(struct backend *b, struct request *req)
 	return VIRTIO_BLK_S_OK;
 }
 
+/* What a queue has: one of the two. */
+struct engine {
+	bool uring;
+	struct io_uring ring;
+	struct pool *pool;
+};
+
+static struct engine *engine(struct queue *q)
+{
+	return q->backend;
+}
+
 /* --- io_uring ------------------------------------------------------------- */
-
-static void file_start(struct queue *q)
-{
-	struct io_uring *uring = calloc(1, sizeof(*uring));
-	int err;
-
-	if (!uring)
-		die("no memory");
-	/* As many entries as there are requests: none is ever refused one. */
-	err = io_uring_queue_init(q->ring.size, uring, 0);
-	if (err) {
-		note("queue %u: no io_uring (%s), its thread does the I/O", q->index,
-		     strerror(-err));
-		free(uring);
-		uring = NULL;
-	}
-	q->backend = uring;
-}
-
-static void file_stop(struct queue *q)
-{
-	if (!q->backend)
-		return;
-	io_uring_queue_exit(q->backend);
-	free(q->backend);
-	q->backend = NULL;
-}
 
 static bool enqueue(struct queue *q, struct request *req)
 {
 	struct backend *b = &q->dev->backend;
-	struct io_uring_sqe *sqe = io_uring_get_sqe(q->backend);
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&engine(q)->ring);
 
 	if (!sqe)
 		return false;
@@ -123,17 +108,12 @@ static bool enqueue(struct queue *q, struct request *req)
 	return true;
 }
 
-static int file_submit(struct queue *q, struct request *req)
-{
-	if (!q->backend)
-		return do_now(&q->dev->backend, req);
-	return enqueue(q, req) ? BLK_PENDING : VIRTIO_BLK_S_IOERR;
-}
-
 static void file_commit(struct queue *q)
 {
-	if (io_uring_sq_ready(q->backend))
-		io_uring_submit(q->backend);
+	struct engine *e = engine(q);
+
+	if (e->uring && io_uring_sq_ready(&e->ring))
+		io_uring_submit(&e->ring);
 }
 
 /* True: the request is done, with *status. Otherwise it goes on. */
@@ -155,16 +135,17 @@ static bool settle(struct queue *q, struct request *req, int res, int *status)
 	return true;
 }
 
-static void file_reap(struct queue *q)
+static void uring_reap(struct queue *q)
 {
+	struct io_uring *ring = &engine(q)->ring;
 	struct io_uring_cqe *cqe;
 	int status;
 
-	while (!io_uring_peek_cqe(q->backend, &cqe)) {
+	while (!io_uring_peek_cqe(ring, &cqe)) {
 		struct request *req = io_uring_cqe_get_data(cqe);
 		int res = cqe->res;
 
-		io_uring_cqe_seen(q->backend, cqe);
+		io_uring_cqe_seen(ring, cqe);
 		if (settle(q, req, res, &status)) {
 			q->pending--;
 			request_done(req, status);
@@ -174,9 +155,71 @@ static void file_reap(struct queue *q)
 	file_commit(q);
 }
 
+/* --- Either --------------------------------------------------------------- */
+
+/* Once, however many queues there are. */
+static void note_fallback(int err)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&said))
+		note("no io_uring (%s): threads do the I/O", strerror(err));
+}
+
+static void file_start(struct queue *q)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	int err;
+
+	if (!e)
+		die("no memory");
+	/* As many entries as there are requests: none is ever refused one. */
+	err = io_uring_queue_init(q->ring.size, &e->ring, 0);
+	e->uring = !err;
+	if (err) {
+		note_fallback(-err);
+		e->pool = pool_new(&q->dev->backend, do_now);
+	}
+	q->backend = e;
+}
+
+static void file_stop(struct queue *q)
+{
+	struct engine *e = engine(q);
+
+	if (e->uring)
+		io_uring_queue_exit(&e->ring);
+	else
+		pool_free(e->pool);
+	free(e);
+	q->backend = NULL;
+}
+
+static int file_submit(struct queue *q, struct request *req)
+{
+	if (engine(q)->uring)
+		return enqueue(q, req) ? BLK_PENDING : VIRTIO_BLK_S_IOERR;
+	pool_submit(engine(q)->pool, req);
+	return BLK_PENDING;
+}
+
+static void file_reap(struct queue *q)
+{
+	struct request *req;
+
+	if (engine(q)->uring) {
+		uring_reap(q);
+		return;
+	}
+	while ((req = pool_reap(engine(q)->pool))) {
+		q->pending--;
+		request_done(req, req->result);
+	}
+}
+
 static int file_poll_fd(struct queue *q)
 {
-	return ((struct io_uring *)q->backend)->ring_fd;
+	return engine(q)->uring ? engine(q)->ring.ring_fd : pool_fd(engine(q)->pool);
 }
 
 /* In the queue's thread: ranges are rare, and quick where they can be had. */

@@ -330,6 +330,9 @@ void request_begin(struct request *req)
 	count(&q->n.requests, 1);
 	req->done = 0;
 	req->instead = VIRTIO_BLK_S_OK;
+	req->due = 0;
+	if (q->dev->opt.latency.kind)
+		req->due = now_ns() + latency_draw(&q->dev->opt.latency, &q->random);
 	if (!parse(req)) {
 		count(&q->n.malformed, 1);
 		report_rules(req, req->chain.rules | RULE_BIT(RULE_R3));

@@ -22,8 +22,15 @@ static void write_call_fd(struct queue *q)
 	/* A full counter is as good as one more. */
 	if (q->call_fd >= 0 && write(q->call_fd, &one, sizeof(one)) < 0)
 		(void)0;
+	q->notified = true;
 	pthread_mutex_unlock(&q->lock);
 	count(&q->n.notified, 1);
+}
+
+/* To be on the safe side: an interrupt too many does no harm. */
+void notify_again(struct queue *q)
+{
+	write_call_fd(q);
 }
 
 /* So far apart that each is one of its own to who waits for the eventfd. */
@@ -176,11 +183,10 @@ static void give_back(struct request *req)
 
 /* --- When ----------------------------------------------------------------- */
 
-static void delay(struct request *req, uint64_t ns)
+static void delay(struct request *req)
 {
 	struct request **at = &req->q->delayed;
 
-	req->due = now_ns() + ns;
 	while (*at && (*at)->due <= req->due)
 		at = &(*at)->next;
 	req->next = *at;
@@ -205,10 +211,13 @@ void complete(struct request *req)
 		req->next = q->held;
 		q->held = req;
 	} else if (fault(faults_of(q), FAULT_LATE, req, &value)) {
-		delay(req, value * 1000000);
+		req->due = now_ns() + value * 1000000;
+		delay(req);
 	} else if (fault(faults_of(q), FAULT_USED_ORDER, req, NULL)) {
 		req->next = q->reversed;
 		q->reversed = req;
+	} else if (req->due) {
+		delay(req);
 	} else {
 		give_back(req);
 	}

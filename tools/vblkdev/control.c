@@ -7,6 +7,7 @@
 #include "control.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -118,9 +119,10 @@ void control_counters(struct device *dev, FILE *to)
 		size_t offset;
 	} names[] = {
 #define COUNTER(name)	{ #name, offsetof(struct counters, name) }
-		COUNTER(kicks), COUNTER(wakeups), COUNTER(requests), COUNTER(reads),
-		COUNTER(writes), COUNTER(flushes), COUNTER(others), COUNTER(errors),
-		COUNTER(malformed), COUNTER(bursts), COUNTER(notified), COUNTER(suppressed),
+		COUNTER(kicks), COUNTER(wakeups), COUNTER(requests), COUNTER(resumed),
+		COUNTER(reads), COUNTER(writes), COUNTER(flushes), COUNTER(others),
+		COUNTER(errors), COUNTER(malformed), COUNTER(bursts), COUNTER(notified),
+		COUNTER(suppressed),
 	};
 	unsigned long violations = 0;
 	const char *comma = "";
@@ -154,7 +156,8 @@ void control_counters(struct device *dev, FILE *to)
 		comma = ", ";
 	}
 	pthread_mutex_unlock(&dev->faults.lock);
-	fprintf(to, "}, \"connected\": %s", dev->conn >= 0 ? "true" : "false");
+	fprintf(to, "}, \"pid\": %d, \"connected\": %s", (int)getpid(),
+		dev->conn >= 0 ? "true" : "false");
 }
 
 const char *change_config(struct device *dev, const char *assignments)
@@ -213,9 +216,11 @@ char *control_command(struct device *dev, const char *line)
 			error = "only with --cache volatile";
 	} else if (!strcmp(c.name, "disconnect")) {
 		dev->hang_up = true;
+	} else if (!strcmp(c.name, "crash")) {
+		kill(getpid(), SIGKILL);
 	} else {
 		error = "no such command: one of stats fault clear release config "
-			"features defaults power-cut disconnect";
+			"features defaults power-cut disconnect crash";
 	}
 	if (error) {
 		fputs("{\"ok\": false, \"error\": ", to);

@@ -12,7 +12,8 @@
 #include <linux/virtio_config.h>
 
 #include "fault.h"
-#include "ring.h"
+#include "inflight.h"
+#include "latency.h"
 
 #define MAX_QUEUES	64
 #define SECTOR		512u
@@ -37,13 +38,14 @@ struct request {
 	uint8_t result;			/* what belongs there */
 	uint8_t instead;		/* of success, on purpose */
 	uint64_t done;			/* bytes, by a backend that needs to go on */
-	uint64_t due;			/* when it is given back: ns */
+	uint64_t due;			/* when it is given back, at the earliest: ns */
 };
 
 struct counters {
 	atomic_ulong kicks;		/* sum of what the eventfd counted */
 	atomic_ulong wakeups;		/* times that the thread slept */
 	atomic_ulong requests;
+	atomic_ulong resumed;		/* of those, of the last device */
 	atomic_ulong reads, writes, flushes, others;
 	atomic_ulong errors;		/* answered with one */
 	atomic_ulong malformed;		/* of those, that could not be served */
@@ -68,11 +70,13 @@ struct queue {
 	pthread_mutex_t lock;
 	int call_fd;			/* lock */
 	int err_fd;			/* lock */
+	bool notified;			/* lock; over call_fd */
 
 	/* Either thread. */
 	int wake_fd;
 	atomic_bool stop;
 	atomic_bool release;		/* give back what is held */
+	atomic_bool notify_again;	/* what was notified of may have gone unheard */
 	struct counters n;
 
 	/* The queue's thread; see ring.h. */
@@ -85,6 +89,7 @@ struct queue {
 	struct request *swapped;	/* waits for another to swap ids with */
 	unsigned int pending;		/* with the backend */
 	unsigned int pushed;		/* since the driver was notified */
+	uint64_t random;		/* for latencies */
 	uint64_t notify_due;		/* a notification that is late on purpose */
 	bool stopped;			/* on purpose: takes nothing any more */
 	bool deaf;			/* on purpose: until the next kick */
@@ -127,6 +132,8 @@ struct options {
 	bool print_stats;
 	const char *serial;
 	bool volatile_cache;		/* ram: with a model of one */
+	struct latency latency;
+	uint64_t seed;
 };
 
 struct device {
@@ -140,6 +147,7 @@ struct device {
 	uint64_t features;
 	uint64_t protocol;
 	struct mem *mem;
+	struct inflight_area inflight;
 	uint8_t status;
 
 	pthread_mutex_t lock;
@@ -167,6 +175,8 @@ void queue_init(struct device *dev, struct queue *q, unsigned int index);
 void queue_start(struct queue *q);
 void queue_stop(struct queue *q);
 void queue_wake(struct queue *q);
+/* How long to sleep for what is due then; 0: be awake for it. */
+uint64_t queue_sleep_ns(uint64_t due, uint64_t now, bool poll);
 void eventfd_wake(int fd);
 uint64_t eventfd_drain(int fd);
 void queue_free_request(struct request *req);
@@ -175,6 +185,7 @@ void queue_free_request(struct request *req);
 void complete(struct request *req);
 void complete_burst(struct queue *q);
 void complete_held(struct queue *q);
+void notify_again(struct queue *q);
 /* The queue ends: give back what can be, or drop it all. */
 void complete_all(struct queue *q, bool drop);
 /* When there will be something to do by itself, ns; 0: never. */

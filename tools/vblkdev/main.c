@@ -26,6 +26,7 @@ static struct device dev = {
 		.queue_size = 128,
 		.batch = true,
 		.serial = "vblkdev",
+		.seed = 1,
 	},
 };
 
@@ -42,13 +43,15 @@ static void usage(FILE *to)
 	      "  --queue-size N        of a ring, for seg_max (default: 128)\n"
 	      "  --poll[=US]           look at the rings without being kicked, until nothing\n"
 	      "                        came for so long (default: 100)\n"
+	      "  --latency DIST        a request takes at least so long: fixed:200us,\n"
+	      "                        uniform:50us-500us, exp:100us, pareto:50us[,SHAPE]\n"
 	      "  --batch on|off        one notification a burst (default), or one a request\n"
 	      "  --serial TEXT         of up to 20 characters (default: vblkdev)\n"
 	      "  --features LIST       offer NAME, or not: -NAME\n"
 	      "  --config K=V,...      fields of config space, whatever they should be\n"
 	      "  --fault SPEC          repeatable: KIND[=VALUE][@N][%P][,op=OP][,sector=N]\n"
 	      "                        [,count=N]; --fault help lists the kinds\n"
-	      "  --seed N              of what is left to chance (default: 1)\n"
+	      "  --seed N              of faults and latencies (default: 1)\n"
 	      "  --control PATH        a socket for commands and counters, in JSON\n"
 	      "  --stats               print the counters when a front end leaves\n", to);
 }
@@ -62,8 +65,8 @@ static unsigned int small_number(const char *option, const char *text, unsigned 
 	return value;
 }
 
-enum { SOCKET = 1, BACKEND, CACHE, QUEUES, QUEUE_SIZE, POLL, BATCH, SERIAL, FEATURES, CONFIG,
-	FAULT, SEED, CONTROL, STATS, HELP };
+enum { SOCKET = 1, BACKEND, CACHE, QUEUES, QUEUE_SIZE, POLL, LATENCY, BATCH, SERIAL, FEATURES,
+	CONFIG, FAULT, SEED, CONTROL, STATS, HELP };
 
 static const struct option options[] = {
 	{ "socket", required_argument, NULL, SOCKET },
@@ -72,6 +75,7 @@ static const struct option options[] = {
 	{ "queues", required_argument, NULL, QUEUES },
 	{ "queue-size", required_argument, NULL, QUEUE_SIZE },
 	{ "poll", optional_argument, NULL, POLL },
+	{ "latency", required_argument, NULL, LATENCY },
 	{ "batch", required_argument, NULL, BATCH },
 	{ "serial", required_argument, NULL, SERIAL },
 	{ "features", required_argument, NULL, FEATURES },
@@ -90,7 +94,7 @@ static void check(const char *option, const char *arg, const char *error)
 		die("--%s %s: %s", option, arg, error);
 }
 
-static void set_option(struct options *opt, int which, char *arg, uint64_t *seed)
+static void set_option(struct options *opt, int which, char *arg)
 {
 	uint64_t us = DEFAULT_POLL_US;
 
@@ -120,6 +124,9 @@ static void set_option(struct options *opt, int which, char *arg, uint64_t *seed
 		opt->poll = true;
 		opt->poll_ns = us * 1000;
 		break;
+	case LATENCY:
+		check("latency", arg, latency_parse(&opt->latency, arg));
+		break;
 	case BATCH:
 		opt->batch = !strcmp(arg, "on");
 		if (!opt->batch && strcmp(arg, "off"))
@@ -131,7 +138,7 @@ static void set_option(struct options *opt, int which, char *arg, uint64_t *seed
 		opt->serial = arg;
 		break;
 	case SEED:
-		if (!parse_number(arg, seed))
+		if (!parse_number(arg, &opt->seed))
 			die("--seed %s: a number", arg);
 		break;
 	case CONTROL:
@@ -148,7 +155,6 @@ static void set_option(struct options *opt, int which, char *arg, uint64_t *seed
 
 static void parse_options(int argc, char **argv)
 {
-	uint64_t seed = 1;
 	int which;
 
 	/* getopt's complaint is not ours; and what needs the rest comes later. */
@@ -156,7 +162,7 @@ static void parse_options(int argc, char **argv)
 	while ((which = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (which == '?')
 			die("'%s' is unknown or lacks its value, see --help", argv[optind - 1]);
-		set_option(&dev.opt, which, optarg, &seed);
+		set_option(&dev.opt, which, optarg);
 		if (which == FAULT && !strcmp(optarg, "help")) {
 			faults_list(stdout);
 			exit(0);
@@ -166,7 +172,7 @@ static void parse_options(int argc, char **argv)
 		die("unknown argument '%s', see --help", argv[optind]);
 	if (!dev.opt.socket)
 		die("--socket is missing, see --help");
-	faults_init(&dev.faults, seed);
+	faults_init(&dev.faults, dev.opt.seed);
 	backend_open(&dev.backend, dev.opt.backend);
 	if (dev.opt.volatile_cache) {
 		if (!dev.backend.image)

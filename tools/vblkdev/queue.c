@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 void queue_init(struct device *dev, struct queue *q, unsigned int index)
@@ -79,6 +80,7 @@ static unsigned int take_burst(struct queue *q)
 
 	while (n < burst && q->free && !q->stopped) {
 		struct request *req = q->free;
+		bool resumed;
 		int got;
 
 		/* Nothing of this request is looked at; only that it is the next. */
@@ -86,6 +88,7 @@ static unsigned int take_burst(struct queue *q)
 			q->stopped = true;
 			break;
 		}
+		resumed = inflight_left(&q->ring);
 		got = ring_pop(&q->ring, &req->chain);
 		if (got <= 0) {
 			if (got < 0 && req->chain.rules)
@@ -93,6 +96,7 @@ static unsigned int take_burst(struct queue *q)
 			break;
 		}
 		q->free = req->next;
+		count(&q->n.resumed, resumed);
 		request_begin(req);
 		n++;
 	}
@@ -122,6 +126,9 @@ static unsigned int work(struct queue *q)
 		complete_held(q);
 		n++;
 	}
+	if (atomic_load_explicit(&q->notify_again, memory_order_relaxed) &&
+	    atomic_exchange(&q->notify_again, false))
+		notify_again(q);
 	complete_burst(q);
 	return n;
 }
@@ -135,6 +142,20 @@ static void heard(struct queue *q)
 		q->deaf = fault(&q->dev->faults, FAULT_KICK_LOST, NULL, NULL);
 }
 
+/* A sleeper is that late at the most, but on a machine that is too busy. */
+#define WAKE_UP_NS	100000ull
+
+/*
+ * Who polls is awake in time, and looks at the clock until then. Others sleep
+ * until it is due: they are as late as the machine is to wake them up.
+ */
+uint64_t queue_sleep_ns(uint64_t due, uint64_t now, bool poll)
+{
+	uint64_t early = poll ? WAKE_UP_NS : 0;
+
+	return due > now + early ? due - now - early : 0;
+}
+
 /* Until something happens. Kicks are asked for only here. */
 static void sleep_for_work(struct queue *q)
 {
@@ -144,17 +165,15 @@ static void sleep_for_work(struct queue *q)
 		{ .fd = q->kick_fd, .events = POLLIN },
 		{ .fd = q->pending ? ops->poll_fd(q) : -1, .events = POLLIN },
 	};
-	uint64_t due = complete_due(q), now;
+	uint64_t due = complete_due(q), ns;
 	struct timespec timeout = { };
 
 	ring_want_kicks(&q->ring, true);
 	if (!has_work(q)) {
 		if (due) {
-			now = now_ns();
-			if (due > now) {
-				timeout.tv_sec = (due - now) / 1000000000;
-				timeout.tv_nsec = (due - now) % 1000000000;
-			}
+			ns = queue_sleep_ns(due, now_ns(), q->dev->opt.poll);
+			timeout.tv_sec = ns / 1000000000;
+			timeout.tv_nsec = ns % 1000000000;
 		}
 		count(&q->n.wakeups, 1);
 		if (ppoll(fds, 3, due ? &timeout : NULL, NULL) > 0) {
@@ -172,8 +191,12 @@ static void *serve(void *arg)
 	struct queue *q = arg;
 	struct device *dev = q->dev;
 	const struct backend_ops *ops = dev->backend.ops;
-	uint64_t idle_since = 0;
+	uint64_t idle_since = 0, now, due;
 	unsigned int spins = 0;
+
+	/* Timers are to be as exact as the machine can have them. */
+	prctl(PR_SET_TIMERSLACK, 1);
+	q->random = latency_seed(dev->opt.seed, q->index);
 
 	if (ops->start)
 		ops->start(q);
@@ -187,9 +210,12 @@ static void *serve(void *arg)
 				continue;
 			/* Nobody needs to kick, but who does is counted. */
 			heard(q);
+			now = now_ns();
+			due = complete_due(q);
 			if (!idle_since)
-				idle_since = now_ns();
-			if (now_ns() - idle_since < dev->opt.poll_ns)
+				idle_since = now;
+			if (now - idle_since < dev->opt.poll_ns ||
+			    (due && !queue_sleep_ns(due, now, true)))
 				continue;
 		}
 		sleep_for_work(q);
@@ -262,6 +288,7 @@ void queue_stop(struct queue *q)
 	queue_wake(q);
 	pthread_join(q->thread, NULL);
 	q->running = false;
+	inflight_stop(&q->ring);
 	for (i = 0; i < q->ring.size; i++)
 		chain_exit(&q->pool[i].chain);
 	free(q->pool);

@@ -2,7 +2,7 @@
 /*
  * What split and packed rings share: chains, and the way to the format.
  */
-#include "ring.h"
+#include "inflight.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,7 @@ const char *ring_map(struct ring *r, struct mem *mem, uint64_t desc, uint64_t dr
 	r->signalled_valid = false;
 	memset(r->in_flight, 0, sizeof(r->in_flight));
 	r->num_in_flight = 0;
+	r->slots_in_flight = 0;
 	if (r->packed) {
 		r->pdesc = mem_at_uva(mem, desc, sizeof(*r->pdesc) * r->size, 16);
 		r->driver_event = mem_at_uva(mem, driver, sizeof(*r->driver_event), 4);
@@ -57,6 +58,8 @@ int ring_pop(struct ring *r, struct chain *c)
 	chain_reset(c);
 	if (r->broken)
 		return -1;
+	if (inflight_left(r))
+		return inflight_pop(r, c);
 	return r->packed ? packed_pop(r, c) : split_pop(r, c);
 }
 
@@ -64,16 +67,26 @@ unsigned int ring_burst(const struct ring *r)
 {
 	if (r->broken)
 		return 0;
-	return r->packed ? packed_burst(r) : split_burst(r);
+	return inflight_left(r) + (r->packed ? packed_burst(r) : split_burst(r));
 }
 
 void ring_push(struct ring *r, const struct chain *c, uint32_t id, uint32_t len)
 {
+	int tracked = ring_id_in_flight(r, id) ? (int)id : -1;
+	uint16_t used_idx = r->used_idx;
+	bool used_wrap = r->used_wrap;
+
+	packed_next(r, &used_idx, &used_wrap, c->slots);
+	inflight_give_back(r, tracked, used_idx, used_wrap);
 	ring_id_back(r, id);
-	if (r->packed)
-		packed_push(r, c->slots, id, len);
-	else
+	if (r->packed) {
+		packed_push(r, id, len);
+		r->used_idx = used_idx;
+		r->used_wrap = used_wrap;
+	} else {
 		split_push(r, id, len);
+	}
+	inflight_given_back(r, tracked);
 }
 
 bool ring_should_notify(struct ring *r)
@@ -105,8 +118,12 @@ int ring_id_taken(struct ring *r, struct chain *c)
 {
 	if (ring_id_in_flight(r, c->id))
 		return ring_break(r, c, RULE_R1, "a descriptor that the device still has");
+	if (r->packed && r->slots_in_flight + c->slots > r->size)
+		return ring_break(r, c, RULE_R2, "more descriptors than the ring has");
 	r->in_flight[c->id / 64] |= 1ull << (c->id % 64);
 	r->num_in_flight++;
+	r->slots_of[c->id] = c->slots;
+	r->slots_in_flight += c->slots;
 	return 1;
 }
 
@@ -116,6 +133,7 @@ void ring_id_back(struct ring *r, unsigned int id)
 		return;
 	r->in_flight[id / 64] &= ~(1ull << (id % 64));
 	r->num_in_flight--;
+	r->slots_in_flight -= r->slots_of[id];
 }
 
 /* Few requests need it; those that do keep it. */

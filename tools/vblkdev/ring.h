@@ -34,6 +34,7 @@ struct ring {
 	bool signalled_valid;
 	uint64_t in_flight[RING_MAX_SIZE / 64];	/* bitmap of ids */
 	unsigned int num_in_flight;
+	struct inflight *inflight;	/* what would outlive us, or NULL */
 
 	/* split */
 	struct vring_desc *desc;
@@ -46,6 +47,8 @@ struct ring {
 	struct vring_packed_desc_event *device_event;
 	bool avail_wrap;
 	bool used_wrap;
+	unsigned int slots_in_flight;
+	uint16_t slots_of[RING_MAX_SIZE];	/* by id */
 };
 
 /* Descriptors of one request, with the driver's addresses made ours. */
@@ -113,6 +116,10 @@ bool ring_read_desc(const struct ring *r, uint64_t table, unsigned int i, void *
 /* NULL, or why no table can be there. */
 const char *ring_check_table(const struct ring *r, uint16_t flags, uint32_t len);
 
+/* The chain that begins there, or is this: 1, or -1 where it breaks the ring. */
+int split_chain(struct ring *r, struct chain *c, unsigned int head);
+int packed_chain(struct ring *r, struct chain *c, const struct vring_packed_desc *descs);
+
 int split_pop(struct ring *r, struct chain *c);
 unsigned int split_burst(const struct ring *r);
 void split_push(struct ring *r, uint32_t id, uint32_t len);
@@ -121,7 +128,8 @@ void split_want_kicks(struct ring *r, bool want);
 
 int packed_pop(struct ring *r, struct chain *c);
 unsigned int packed_burst(const struct ring *r);
-void packed_push(struct ring *r, uint16_t slots, uint32_t id, uint32_t len);
+void packed_push(struct ring *r, uint32_t id, uint32_t len);
+void packed_next(const struct ring *r, uint16_t *at, bool *wrap, unsigned int n);
 bool packed_should_notify(struct ring *r);
 void packed_want_kicks(struct ring *r, bool want);
 

@@ -2,7 +2,7 @@
 /*
  * Packed rings (VIRTIO 1.2, 2.8).
  */
-#include "ring.h"
+#include "inflight.h"
 
 #define AVAIL	(1u << VRING_PACKED_DESC_F_AVAIL)
 #define USED	(1u << VRING_PACKED_DESC_F_USED)
@@ -45,7 +45,7 @@ static void walk_table(const struct ring *r, struct chain *c, uint64_t table,
 	c->ended = true;
 }
 
-static void next_slot(const struct ring *r, uint16_t *at, bool *wrap, unsigned int n)
+void packed_next(const struct ring *r, uint16_t *at, bool *wrap, unsigned int n)
 {
 	*at += n;
 	if (*at >= r->size) {
@@ -54,9 +54,38 @@ static void next_slot(const struct ring *r, uint16_t *at, bool *wrap, unsigned i
 	}
 }
 
+int packed_chain(struct ring *r, struct chain *c, const struct vring_packed_desc *descs)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->slots; i++) {
+		const struct vring_packed_desc *desc = &descs[i];
+
+		c->ended = false;
+		if (desc->flags & VRING_DESC_F_INDIRECT) {
+			const char *error = ring_check_table(r, desc->flags, desc->len);
+
+			if (error)
+				chain_error(c, RULE_R3, error);
+			else
+				walk_table(r, c, desc->addr, desc->len / 16);
+		} else {
+			chain_add(r, c, desc->addr, desc->len, desc->flags & VRING_DESC_F_WRITE);
+			c->ended = true;
+		}
+	}
+	/* The buffer's id is in the last. */
+	c->id = descs[c->slots - 1].id;
+	if (c->id >= r->size)
+		return ring_break(r, c, RULE_R2, "a buffer id beyond the ring");
+	if (c->descs > r->size)
+		c->rules |= RULE_BIT(RULE_C10);
+	return ring_id_taken(r, c);
+}
+
 int packed_pop(struct ring *r, struct chain *c)
 {
-	struct vring_packed_desc desc;
+	struct vring_packed_desc descs[RING_MAX_SIZE], desc;
 
 	if (!packed_burst(r))
 		return 0;
@@ -65,32 +94,17 @@ int packed_pop(struct ring *r, struct chain *c)
 		desc = *(volatile struct vring_packed_desc *)&r->pdesc[r->last_avail];
 		if (c->slots == r->size || !is_available(desc.flags, r->avail_wrap))
 			return ring_break(r, c, RULE_R2, "a packed chain that does not end");
-		next_slot(r, &r->last_avail, &r->avail_wrap, 1);
-		c->slots++;
-		c->ended = false;
-		if (desc.flags & VRING_DESC_F_INDIRECT) {
-			const char *error = ring_check_table(r, desc.flags, desc.len);
-
-			if (error)
-				chain_error(c, RULE_R3, error);
-			else
-				walk_table(r, c, desc.addr, desc.len / 16);
-		} else {
-			chain_add(r, c, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE);
-			c->ended = true;
-		}
+		packed_next(r, &r->last_avail, &r->avail_wrap, 1);
+		descs[c->slots++] = desc;
 	} while (desc.flags & VRING_DESC_F_NEXT);
 
-	/* The buffer's id is in the last. */
-	c->id = desc.id;
-	if (c->id >= r->size)
-		return ring_break(r, c, RULE_R2, "a buffer id beyond the ring");
-	if (c->descs > r->size)
-		c->rules |= RULE_BIT(RULE_C10);
-	return ring_id_taken(r, c);
+	if (packed_chain(r, c, descs) < 0)
+		return -1;
+	inflight_took(r, c, descs);
+	return 1;
 }
 
-void packed_push(struct ring *r, uint16_t slots, uint32_t id, uint32_t len)
+void packed_push(struct ring *r, uint32_t id, uint32_t len)
 {
 	volatile struct vring_packed_desc *desc = &r->pdesc[r->used_idx];
 
@@ -99,7 +113,6 @@ void packed_push(struct ring *r, uint16_t slots, uint32_t id, uint32_t len)
 	__atomic_store_n(&r->pdesc[r->used_idx].flags,
 			 (r->used_wrap ? AVAIL | USED : 0) | (len ? VRING_DESC_F_WRITE : 0),
 			 __ATOMIC_RELEASE);
-	next_slot(r, &r->used_idx, &r->used_wrap, slots);
 }
 
 bool packed_should_notify(struct ring *r)

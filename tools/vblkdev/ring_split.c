@@ -2,7 +2,7 @@
 /*
  * Split rings (VIRTIO 1.2, 2.7).
  */
-#include "ring.h"
+#include "inflight.h"
 
 static uint16_t *avail_event(const struct ring *r)
 {
@@ -56,6 +56,16 @@ static void walk(const struct ring *r, struct chain *c, uint64_t table,
 	chain_error(c, RULE_R3, error);
 }
 
+int split_chain(struct ring *r, struct chain *c, unsigned int head)
+{
+	c->id = head;
+	c->slots = 1;
+	walk(r, c, 0, r->size, head, false);
+	if (c->descs > r->size)
+		c->rules |= RULE_BIT(RULE_C10);
+	return ring_id_taken(r, c);
+}
+
 int split_pop(struct ring *r, struct chain *c)
 {
 	uint16_t avail = avail_idx(r), head;
@@ -69,12 +79,10 @@ int split_pop(struct ring *r, struct chain *c)
 	if (head >= r->size)
 		return ring_break(r, c, RULE_R2, "an available descriptor beyond the ring");
 	r->last_avail++;
-	c->id = head;
-	c->slots = 1;
-	walk(r, c, 0, r->size, head, false);
-	if (c->descs > r->size)
-		c->rules |= RULE_BIT(RULE_C10);
-	return ring_id_taken(r, c);
+	if (split_chain(r, c, head) < 0)
+		return -1;
+	inflight_took(r, c, NULL);
+	return 1;
 }
 
 unsigned int split_burst(const struct ring *r)
