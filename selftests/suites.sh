@@ -56,6 +56,29 @@ suite guest rings "$main" --cpus 2 --queues 2 \
 	--disk ram:64M,num-queues=1 \
 	--qmp "$work/qmp" --qemu "$qmp_port"
 
+# A disk a kind of transport; see transport.sh. The legacy ones without iothread:
+# of rings that firmware left behind, QEMU complains from there without its lock.
+suite guest pci "$main" --cpus 2 --queues 2 \
+	--disk ram:64M,disable-modern=on,disable-legacy=off,iothread= \
+	--disk ram:64M,disable-modern=on,disable-legacy=off,iothread=,any_layout=off \
+	--disk ram:64M,disable-legacy=off \
+	--disk ram:64M,disable-legacy=off,packed=on \
+	--disk ram:64M,iommu_platform=on \
+	--disk ram:64M,iommu_platform=on,packed=on \
+	--qmp "$work/qmp" --qemu "$qmp_port"
+suite guest mmio "$main" --cpus 2 --queues 4 --disk mmio:ram:64M \
+	--disk mmio:ram:64M,packed=on \
+	--qmp "$work/qmp" --qemu "$qmp_port -global virtio-mmio.force-legacy=off"
+suite guest mmio_legacy "$main" --cpus 2 --queues 4 --disk mmio:ram:64M \
+	--qmp "$work/qmp" --qemu "$qmp_port -global virtio-mmio.force-legacy=on"
+# 4 MiB of bounce buffers; the last disk is reached without the DMA API.
+suite guest swiotlb "6.1 7.2" --cpus 2 --queues 2 --append swiotlb=2048,force \
+	--disk ram:64M,iommu_platform=on --disk ram:64M,iommu_platform=on,packed=on \
+	--disk ram:64M --qmp "$work/qmp" --qemu "$qmp_port"
+suite guest viommu "$main" --cpus 2 --queues 2 --disk ram:64M,iommu_platform=on \
+	--disk ram:64M,iommu_platform=on,packed=on,ats=on \
+	--qmp "$work/qmp" --qemu "$qmp_port -device intel-iommu,device-iotlb=on"
+
 suite guest identity "$smoke" --cpus 1 --queues 1 \
 	--disk ram:64M \
 	--disk "ram:64M,serial=abcdefghijklmnopqrs" \
