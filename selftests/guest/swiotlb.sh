@@ -11,26 +11,33 @@ set -eu
 events=/sys/kernel/tracing
 largest=262144		# that a mapping can be
 
+# traced DISK: buffers that were taken for it
+traced()
+{
+	grep -c "dev_name: $(basename "$(readlink -f "/sys/block/$1/device/..")") " \
+		$events/trace || true
+}
+
 # bounced DISK COMMAND...: the buffers that COMMAND took for DISK
 bounced()
 {
-	local device
-	device=$(basename "$(readlink -f "/sys/block/$1/device/..")")
+	local disk=$1 before
 	shift
-	echo >$events/trace
-	echo 1 >$events/events/swiotlb/swiotlb_bounced/enable
+	before=$(traced "$disk")
 	"$@" >/dev/null
-	echo 0 >$events/events/swiotlb/swiotlb_bounced/enable
-	grep -c "dev_name: $device " $events/trace || true
+	echo $(($(traced "$disk") - before))
 }
 
-# A request of 4 KiB has a header, data and a status.
+# A request of 4 KiB has a header, data and a status. The event is turned on once:
+# to patch the kernel takes a guest without KVM a second.
 bounces()
 {
+	echo 1 >$events/events/swiotlb/swiotlb_bounced/enable
 	is "$(bounced vda poller -n 100 /dev/vda 1)" -ge 300 "buffers of 100 polled requests"
 	is "$(bounced vda reader /dev/vda 100)" -ge 300 "buffers of 100 plain requests"
 	is "$(bounced vdb reader /dev/vdb 100)" -ge 300 "buffers with a packed ring"
 	same "$(bounced vdc reader /dev/vdc 100)" 0 "buffers without the DMA API"
+	echo 0 >$events/events/swiotlb/swiotlb_bounced/enable
 }
 
 used()
