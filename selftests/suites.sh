@@ -62,7 +62,7 @@ suite guest rings "$main" --cpus 2 --queues 2 \
 	--qmp "$work/qmp" --qemu "$qmp_port"
 
 # A disk a kind of transport; see transport.sh. The legacy ones without iothread:
-# of rings that firmware left behind, QEMU complains from there without its lock.
+# QEMU 7.2 was once seen to abort there, complaining of a ring without its lock.
 suite guest pci "$main" --cpus 2 --queues 2 \
 	--disk ram:64M,disable-modern=on,disable-legacy=off,iothread= \
 	--disk ram:64M,disable-modern=on,disable-legacy=off,iothread=,any_layout=off \

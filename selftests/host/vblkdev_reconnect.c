@@ -152,8 +152,8 @@ static const char *front_end_killed(void)
 	for (i = 1; i < 10; i++) {
 		front_start(&f);
 		if (i > 1)
-			check(!request(&f, VIRTIO_BLK_T_IN, 0, (struct piece)IN(AT_DATA, 512), &len) &&
-			      f.ram[AT_DATA] == i - 1);
+			check(!request(&f, VIRTIO_BLK_T_IN, 0, (struct piece)IN(AT_DATA, 512),
+				       &len) && f.ram[AT_DATA] == i - 1);
 		memset(f.ram + AT_DATA, i, 512);
 		check(!request(&f, VIRTIO_BLK_T_OUT, 0, (struct piece)OUT(AT_DATA, 512), &len));
 		/* Half of these are on their way when it goes. */
