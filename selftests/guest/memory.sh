@@ -24,7 +24,7 @@ if [ ! -e /in-memory ]; then
 	cp -r /vblk/selftests $root/vblk/
 	cp -r /vblk/build/selftests/guest $root/vblk/build/selftests/
 	touch $root/in-memory
-	cd $root
+	cd $root || exit
 	pivot_root . old
 	for dir in sys dev tmp run proc; do
 		/bin/mount --move /old/$dir /$dir
