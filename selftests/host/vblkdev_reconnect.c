@@ -6,6 +6,7 @@
 #include "region.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 
 #include "ktap.h"
 
@@ -26,6 +27,8 @@ static pid_t start_device(void)
 		close(conn);
 		return pid;
 	}
+	/* Not to outlive a test that fails */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(f.sock);
 	device_init(&f.dev);
 	faults_add(&f.dev.faults, "late=1%20");
