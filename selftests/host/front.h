@@ -335,6 +335,14 @@ static inline bool wait_used(struct front *f, struct used *u, unsigned int slots
 	return false;
 }
 
+/* Is the driver notified over this descriptor, within so many ms? */
+static inline bool front_notified(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, ms) == 1 && eventfd_drain(fd);
+}
+
 static inline void header(struct front *f, unsigned int id, uint32_t type, uint64_t sector)
 {
 	struct virtio_blk_outhdr h = { .type = type, .sector = sector };

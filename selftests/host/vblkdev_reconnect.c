@@ -6,6 +6,7 @@
 #include "region.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 
 #include "ktap.h"
 
@@ -26,6 +27,8 @@ static pid_t start_device(void)
 		close(conn);
 		return pid;
 	}
+	/* Not to outlive a test that fails */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(f.sock);
 	device_init(&f.dev);
 	faults_add(&f.dev.faults, "late=1%20");
@@ -140,6 +143,7 @@ static const char *packed_killed(void)
 /* A front end that is gone for good, as QEMU killed: what it was told is kept. */
 static const char *front_end_killed(void)
 {
+	struct piece data_in = IN(AT_DATA, 512), data_out = OUT(AT_DATA, 512);
 	char spec[64];
 	unsigned int i;
 	uint32_t len;
@@ -152,10 +156,10 @@ static const char *front_end_killed(void)
 	for (i = 1; i < 10; i++) {
 		front_start(&f);
 		if (i > 1)
-			check(!request(&f, VIRTIO_BLK_T_IN, 0, (struct piece)IN(AT_DATA, 512),
-				       &len) && f.ram[AT_DATA] == i - 1);
+			check(!request(&f, VIRTIO_BLK_T_IN, 0, data_in, &len) &&
+			      f.ram[AT_DATA] == i - 1);
 		memset(f.ram + AT_DATA, i, 512);
-		check(!request(&f, VIRTIO_BLK_T_OUT, 0, (struct piece)OUT(AT_DATA, 512), &len));
+		check(!request(&f, VIRTIO_BLK_T_OUT, 0, data_out, &len));
 		/* Half of these are on their way when it goes. */
 		put_flush(3, 2);
 		put_flush(6, 2);

@@ -55,6 +55,29 @@ static const char *one_notification_a_burst(void)
 	return NULL;
 }
 
+/* What went to the old eventfd may not have been heard: once more, to the new. */
+static const char *notifies_again_over_another_eventfd(void)
+{
+	int call = eventfd(0, EFD_NONBLOCK);
+	uint64_t index = 0;
+	const char *why;
+
+	front_open(&f, "null");
+	front_start(&f);
+	/* Nothing was notified of yet. */
+	front_send(&f, 13, &index, sizeof(index), call);
+	check(!front_hung_up(&f) && !front_notified(call, 50));
+	front_send(&f, 13, &index, sizeof(index), f.call);
+	check(!front_hung_up(&f));
+	why = burst(8);
+	if (why)
+		return why;
+	check(notified(1));
+	front_send(&f, 13, &index, sizeof(index), call);
+	check(front_notified(call, 5000));
+	return NULL;
+}
+
 static const char *one_notification_a_request(void)
 {
 	const char *why;
@@ -284,6 +307,7 @@ static const char *busy_head(void)
 
 static const struct ktap_test tests[] = {
 	TEST(one_notification_a_burst),
+	TEST(notifies_again_over_another_eventfd),
 	TEST(one_notification_a_request),
 	TEST(no_notification_if_suppressed),
 	TEST(split_event_index),
