@@ -176,7 +176,8 @@ done
 check "seg_max 0" no_disk "no disk: seg_max is 0" seg_max=126 -- seg_max=0
 check "seg_max of all ones: bounded by the ring" \
 	without "" max_segments 126 -- seg_max=0xffffffff
-for size in 0 1 4095; do
+check "size_max 0: none" without "" max_segment_size 4294967295 SIZE_MAX -- size_max=0
+for size in 1 4095; do
 	check "size_max $size" no_disk "no disk: size_max is below the page size" \
 		size_max=65536 SIZE_MAX -- size_max=$size
 done

@@ -83,7 +83,8 @@ static const char *seg_max(void)
 
 static const char *size_max(void)
 {
-	check(refuses(size_max, 0));
+	check(takes(size_max, 0) && lim.max_segment_size == ~0u);
+	check(refuses(size_max, 1));
 	check(refuses(size_max, 511));
 	check(refuses(size_max, PAGE - 1));
 	check(takes(size_max, PAGE) && lim.max_segment_size == PAGE);

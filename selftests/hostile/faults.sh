@@ -285,7 +285,8 @@ hostile "blk_size=8192: no disk" refused_config blk_size=8192 blk_size
 hostile "blk_size=2G: no disk" refused_config blk_size=0x80000000 blk_size
 hostile "seg_max=0: no disk" refused_config seg_max=0 seg_max
 hostile "seg_max=4G: not more than fits the ring" believed seg_max=0xffffffff max_segments 126
-hostile "size_max=0: no disk" refused_config size_max=0 size_max
+hostile "size_max=0: none" believed size_max=0 max_segment_size 4294967295
+hostile "size_max=512: no disk" refused_config size_max=512 size_max
 hostile "capacity=2^55: no disk" refused_config capacity=0x80000000000000 capacity
 hostile "capacity=2^64-1: no disk" refused_config capacity=0xffffffffffffffff capacity
 hostile "capacity=0: an empty disk, which may grow" empty_disk

@@ -214,7 +214,8 @@ int vblk_check_config(const struct vblk_config *cfg, u32 page_size,
 				    cfg->seg_max : VBLK_MAX_SEGMENTS;
 	}
 
-	if (cfg->has_size_max) {
+	/* Left at 0, as qemu-storage-daemon does, it states none. */
+	if (cfg->has_size_max && cfg->size_max) {
 		if (cfg->size_max < page_size) {
 			*why = "size_max is below the page size";
 			return -EINVAL;
