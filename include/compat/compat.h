@@ -162,6 +162,19 @@ static int compat_##fn(struct blk_mq_tag_set *set)		\
 #define COMPAT_MAP_QUEUES(fn)	(compat_##fn)
 #endif
 
+#ifdef COMPAT_HAS_TIMEOUT_REQUEST
+#define COMPAT_DEFINE_TIMEOUT(fn)
+#define COMPAT_TIMEOUT(fn)	(fn)
+#else
+#define COMPAT_DEFINE_TIMEOUT(fn)					\
+static enum blk_eh_timer_return						\
+compat_##fn(struct request *rq, bool reserved)				\
+{									\
+	return fn(rq);							\
+}
+#define COMPAT_TIMEOUT(fn)	(compat_##fn)
+#endif
+
 #ifdef COMPAT_HAS_SHOULD_MERGE
 #define COMPAT_MQ_F_SHOULD_MERGE	BLK_MQ_F_SHOULD_MERGE
 #else

@@ -99,7 +99,8 @@ all_accounted()
 	wait_for 10 quiet "$1"
 	in=$(($(counter "$1" plain) + $(counter "$1" polled)))
 	out=$(($(counter "$1" reaped_poll) + $(counter "$1" reaped_irq) +
-	       $(counter "$1" reaped_guard) + $(counter "$1" reaped_other)))
+	       $(counter "$1" reaped_guard) + $(counter "$1" reaped_timeout) +
+	       $(counter "$1" reaped_other)))
 	same $out $in "requests taken off the ring"
 	same "$(counter "$1" kicks_core)" 0 "notifications with the lock held"
 }

@@ -753,6 +753,47 @@ static const char *starts_anew_after_a_reset(void)
 	return NULL;
 }
 
+static bool timeout(void)
+{
+	struct vblk_done done = VBLK_DONE_INIT(done);
+	unsigned long flags;
+	bool lost;
+
+	spin_lock_irqsave(&q->lock, flags);
+	lost = vblk_gov_timeout(q, &done);
+	spin_unlock_irqrestore(&q->lock, flags);
+	vblk_finish(&done, NULL);
+	return lost;
+}
+
+static const char *timeout_finds_what_no_interrupt_announced(void)
+{
+	struct request *rq;
+
+	start(false);
+	rq = submit(VBLK_PLAIN);
+	check(!timeout() && rq->busy);
+	check_rules();
+	dev.event_ahead = false;	/* lost */
+	device_use(rq);
+	check(timeout() && !rq->busy && dev.enabled);
+	check(q->stats.reaped[VBLK_REAP_TIMEOUT] == 1);
+	check_rules();
+	return NULL;
+}
+
+static const char *timeout_while_off_hands_back(void)
+{
+	struct request *plain;
+
+	start(false);
+	use(submit(VBLK_POLLED));
+	plain = submit(VBLK_PLAIN);
+	check(!timeout() && dev.enabled && plain->busy);
+	check_rules();
+	return NULL;
+}
+
 /* Any order of events keeps the rules; then, unpolled, everything completes. */
 static const char *random_mixtures(void)
 {
@@ -769,7 +810,7 @@ static const char *random_mixtures(void)
 			test_task.need_resched = rand() % 2;
 			dev.use_on_enable = rand() % 4 ? 0 : rand() % 3;
 			dev.use_on_complete = rand() % 4 ? 0 : rand() % 3;
-			switch (rand() % 8) {
+			switch (rand() % 9) {
 			case 0:
 			case 1:
 				if (busy < MAX_REQS)
@@ -793,6 +834,12 @@ static const char *random_mixtures(void)
 			case 7:
 				if (step > 250 && rand() % 16 == 0)
 					hold();
+				break;
+			case 8:
+				if (rand() % 16 == 0) {
+					timeout();
+					check_rules();
+				}
 				break;
 			}
 		}
@@ -849,6 +896,8 @@ static const struct ktap_test tests[] = {
 	TEST(waiting_contexts_run_again),
 	TEST(late_callers_find_no_ring),
 	TEST(starts_anew_after_a_reset),
+	TEST(timeout_finds_what_no_interrupt_announced),
+	TEST(timeout_while_off_hands_back),
 	TEST(random_mixtures),
 };
 

@@ -8,7 +8,7 @@ set -eu
 . /vblk/selftests/hostile/lib.sh
 
 recovery="nothing recovers what is in flight on a ring that is broken"
-timeout="no request times out"
+timeout="no request is failed for being late"
 
 # A driver with a timeout is told to be quick about it.
 short_timeout()
@@ -123,6 +123,31 @@ irq_lost()
 	control fault irq-lost@1
 	expect ok read_block 10
 	hit irq-lost
+	expect ok read_all
+}
+
+kick_lost()
+{
+	plug
+	short_timeout
+	control fault kick-lost@1
+	expect ok read_block 10
+	hit kick-lost
+	expect ok read_all
+}
+
+# named: in the log, with what one needs to find it on the host
+named()
+{
+	plug
+	short_timeout
+	control fault late=4000,op=read
+	expect ok read_block 10
+	hit late
+	[ "$VBLK_DRIVER" = stock ] ||
+		dmesg | grep "\[$disk\] queue .*has had tag .*READ, sector 80, 8 sectors.* for [1-9]" ||
+		fail "the log does not name it"
+	control clear
 	expect ok read_all
 }
 
@@ -263,6 +288,7 @@ hostile "status=255: an unknown status is an error" fails status=255
 hostile "status-unwritten: no status is an error" fails status-unwritten
 hostile "data-half: half of the data is an error" fails data-half
 hostile "late: a late completion is waited for" late late=500,op=read
+hostile "late: a very late one is named, and waited for" named
 hostile "capacity-flip: sizes that come and go end well" capacity_flips
 hostile "capacity: a change to an impossible size is not believed" capacity_grows_beyond_belief
 
@@ -276,8 +302,8 @@ hostile "used-swapped: one of two fails, and no data is wrong" swapped
 xfail "$timeout" "never: a request that never completes ends" never never,op=read
 xfail "$timeout" "never: so does a polled one" never never,op=read polled_read
 xfail "$timeout" "stop-after: a device that stops ends what is in flight" never stop-after=0
-xfail "$timeout" "irq-lost: what a lost interrupt announced is found" irq_lost
-xfail "$timeout" "kick-lost: what a lost kick announced is done" never kick-lost
+hostile "irq-lost: what a lost interrupt announced is found" irq_lost
+hostile "kick-lost: what a lost kick announced is done" kick_lost
 
 hostile "blk_size=0: no disk" refused_config blk_size=0 blk_size
 hostile "blk_size=3: no disk" refused_config blk_size=3 blk_size

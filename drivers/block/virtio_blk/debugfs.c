@@ -36,16 +36,17 @@ static int vblk_counters_show(struct seq_file *m, void *v)
 		polled = q->inflight[VBLK_POLLED];
 		spin_unlock_irq(&q->lock);
 
-		seq_printf(m, "queue=%u plain=%llu polled=%llu reaped_poll=%llu reaped_irq=%llu reaped_guard=%llu reaped_other=%llu ",
+		seq_printf(m, "queue=%u plain=%llu polled=%llu reaped_poll=%llu reaped_irq=%llu reaped_guard=%llu reaped_timeout=%llu reaped_other=%llu ",
 			   i, s.submitted[VBLK_PLAIN], s.submitted[VBLK_POLLED],
 			   s.reaped[VBLK_REAP_POLL], s.reaped[VBLK_REAP_IRQ],
-			   s.reaped[VBLK_REAP_GUARD], s.reaped[VBLK_REAP_OTHER]);
+			   s.reaped[VBLK_REAP_GUARD], s.reaped[VBLK_REAP_TIMEOUT],
+			   s.reaped[VBLK_REAP_OTHER]);
 		seq_printf(m, "kicks=%llu kicks_saved=%llu kicks_core=%llu ring_full=%llu irqs=%llu irqs_idle=%llu ",
 			   s.kicks, s.kicks_saved, s.kicks_core, s.ring_full,
 			   s.irqs, s.irqs_idle);
-		seq_printf(m, "cb_on=%llu cb_off=%llu guard_fired=%llu stalls=%llu sleepers=%llu inflight_plain=%u inflight_polled=%u callbacks=%s polls=%s\n",
+		seq_printf(m, "cb_on=%llu cb_off=%llu guard_fired=%llu stalls=%llu sleepers=%llu timeouts=%llu inflight_plain=%u inflight_polled=%u callbacks=%s polls=%s\n",
 			   s.cb_on, s.cb_off, s.guard_fired, s.stalls, s.sleepers,
-			   plain, polled, on ? "on" : "off", vblk_polls(q));
+			   s.timeouts, plain, polled, on ? "on" : "off", vblk_polls(q));
 	}
 	return 0;
 }

@@ -20,12 +20,14 @@ static DEFINE_IDA(vblk_ids);
 COMPAT_DEFINE_POLL(vblk_poll)
 COMPAT_DEFINE_QUEUE_RQS(vblk_queue_rqs)
 COMPAT_DEFINE_MAP_QUEUES(vblk_map_queues)
+COMPAT_DEFINE_TIMEOUT(vblk_timeout)
 
 static const struct blk_mq_ops vblk_mq_ops = {
 	.queue_rq	= vblk_queue_rq,
 	.commit_rqs	= vblk_commit_rqs,
 	COMPAT_QUEUE_RQS(vblk_queue_rqs)
 	.complete	= vblk_complete_rq,
+	.timeout	= COMPAT_TIMEOUT(vblk_timeout),
 	.poll		= COMPAT_POLL(vblk_poll),
 	.map_queues	= COMPAT_MAP_QUEUES(vblk_map_queues),
 };
@@ -163,6 +165,7 @@ static void vblk_remove(struct virtio_device *vdev)
 	vblk_debugfs_del(vblk);
 	vblk_hold(vblk);
 	del_gendisk(vblk->disk);
+	blk_sync_queue(vblk->disk->queue);
 	blk_mq_free_tag_set(&vblk->set);
 
 	virtio_reset_device(vdev);
@@ -190,6 +193,7 @@ static int __maybe_unused vblk_stop(struct virtio_device *vdev)
 	memflags = blk_mq_freeze_queue(queue);
 	blk_mq_quiesce_queue(queue);
 	blk_mq_unfreeze_queue(queue, memflags);
+	blk_sync_queue(queue);
 
 	virtio_reset_device(vdev);
 	vblk_del_vqs(vblk);

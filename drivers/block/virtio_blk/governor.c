@@ -14,7 +14,7 @@
  * G2  After every drain: no polled request in flight and plain ones left means
  *     callbacks on. Nothing in flight at all: they stay as they are, so that a
  *     lone poller never toggles them.
- * G3  Only the interrupt handler drains with callbacks on. Whoever else finds
+ * G3  Only the interrupt handler and a timeout drain with callbacks on. Whoever else finds
  *     them on turns them off first or leaves the ring alone: a poller that takes
  *     what an interrupt announced makes that interrupt look spurious, and the
  *     kernel disables a vector after too many of those.
@@ -277,6 +277,30 @@ void vblk_gov_hold(struct vblk_queue *q)
 	spin_unlock_irqrestore(&q->lock, flags);
 
 	vblk_finish(&done, NULL);
+}
+
+/**
+ * vblk_gov_timeout() - a request has been in flight for very long
+ * @q: its queue
+ * @done: takes what was found
+ *
+ * With callbacks on, an interrupt has been lost if anything is found. (It can
+ * be about to come, and then comes for nothing, as interrupts may.)
+ *
+ * Context: @q->lock held.
+ * Return: true if an interrupt was lost.
+ */
+bool vblk_gov_timeout(struct vblk_queue *q, struct vblk_done *done)
+{
+	bool on = q->gov.on, lost;
+
+	if (on)
+		virtqueue_disable_cb(q->vq);
+	lost = vblk_take_used(q, VBLK_REAP_TIMEOUT, done) && on;
+	if (on)
+		gov_listen(q, VBLK_REAP_TIMEOUT, done);
+	gov_settle(q, VBLK_REAP_TIMEOUT, done);
+	return lost;
 }
 
 /**

@@ -115,6 +115,7 @@ static blk_status_t vblk_prepare(struct vblk *vblk, struct request *rq)
 
 	vbr->tail.status = VBLK_STATUS_UNWRITTEN;
 	vbr->kind = rq->mq_hctx->type == HCTX_TYPE_POLL ? VBLK_POLLED : VBLK_PLAIN;
+	vbr->timeouts = 0;
 	vbr->ranges = false;
 
 	switch (req_op(rq)) {

@@ -42,6 +42,7 @@ enum vblk_reaper {
 	VBLK_REAP_POLL,
 	VBLK_REAP_IRQ,
 	VBLK_REAP_GUARD,
+	VBLK_REAP_TIMEOUT,
 	VBLK_REAP_OTHER,	/* a submitter or a hold that turned callbacks on */
 	VBLK_REAPERS,
 };
@@ -79,6 +80,7 @@ struct vblk_req {
 	struct virtio_blk_outhdr hdr;	/* the device reads it */
 	struct vblk_tail tail;		/* the device writes it */
 	u8 kind;			/* enum vblk_kind, fixed when added */
+	u8 timeouts;			/* how often it timed out */
 	bool ranges;			/* the data is a table of ranges, kmalloced */
 	struct vblk_req *next;		/* on a list of reaped requests */
 	struct sg_table table;
@@ -134,6 +136,7 @@ struct vblk_stats {
 	u64 guard_fired;
 	u64 stalls;		/* firings that found no poller */
 	u64 sleepers;		/* pollers that went to sleep */
+	u64 timeouts;		/* requests that waited for too long, each time */
 };
 
 /**
@@ -240,6 +243,10 @@ void vblk_gov_interrupt(struct vblk_queue *q, struct vblk_done *done);
 void vblk_gov_listen(struct vblk_queue *q, struct vblk_done *done);
 void vblk_gov_poll(struct vblk_queue *q, bool may_sleep, struct vblk_done *done);
 void vblk_gov_hold(struct vblk_queue *q);
+bool vblk_gov_timeout(struct vblk_queue *q, struct vblk_done *done);
+
+/* timeout.c */
+enum blk_eh_timer_return vblk_timeout(struct request *rq);
 
 /* zoned.c; on kernels that have no zoned virtio disks, nothing is */
 #if COMPAT_ZONED
