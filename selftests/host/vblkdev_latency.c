@@ -171,8 +171,11 @@ static const char *out_of_order(void)
 	}
 	check(swaps);
 	front_close(&f);
-	/* No notification for what was not there yet. */
-	check(counted(&f.dev.queues[0].n.bursts) == 8);
+	/*
+	 * No notification for what was not there yet. A thread that got no CPU
+	 * for a while finds two that fell due.
+	 */
+	check(counted(&f.dev.queues[0].n.bursts) <= 8);
 	return NULL;
 }
 
