@@ -126,6 +126,7 @@ suite guest signing "$main" --cpus 1 --queues 1 --driver none --append module.si
 # Devices that no QEMU offers; see guest/mock.
 suite guest mock "6.1 7.2" --cpus 2 --module selftests/guest/mock --disk none
 suite guest config "6.1 7.2" --cpus 2 --module selftests/guest/mock --disk none
+suite guest recovery "6.1 7.2" --cpus 2 --module selftests/guest/mock --disk none
 suite guest zoned "6.12 7.2" --cpus 1 --module selftests/guest/mock --disk none
 
 # Fast, 2 ms, and half a second

@@ -94,6 +94,14 @@ static inline int compat_find_vqs(struct virtio_device *vdev, unsigned int n,
 #define COMPAT_RESET_OPS(prepare, done)
 #endif
 
+#ifdef COMPAT_HAS_SHUTDOWN
+#define COMPAT_SHUTDOWN(fn)	.shutdown = (fn),
+#else
+/* These kernels leave devices as they are. */
+#define COMPAT_SHUTDOWN(fn)
+static inline void virtio_device_shutdown(struct virtio_device *vdev) {}
+#endif
+
 /* Config space as far as VIRTIO 1.3 has it; these kernels know a part. */
 #ifndef VIRTIO_BLK_F_ZONED
 #ifndef VIRTIO_BLK_F_SECURE_ERASE

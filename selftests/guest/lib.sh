@@ -92,7 +92,7 @@ quiet()
 		[ "$(counter "$1" inflight_polled)" = 0 ]
 }
 
-# all_accounted DISK: what was submitted was taken off the ring, once.
+# all_accounted DISK: what was submitted was taken off the ring, once, or back.
 all_accounted()
 {
 	local in out
@@ -100,7 +100,7 @@ all_accounted()
 	in=$(($(counter "$1" plain) + $(counter "$1" polled)))
 	out=$(($(counter "$1" reaped_poll) + $(counter "$1" reaped_irq) +
 	       $(counter "$1" reaped_guard) + $(counter "$1" reaped_timeout) +
-	       $(counter "$1" reaped_other)))
+	       $(counter "$1" reaped_other) + $(counter "$1" returned)))
 	same $out $in "requests taken off the ring"
 	same "$(counter "$1" kicks_core)" 0 "notifications with the lock held"
 }

@@ -27,6 +27,7 @@ static struct {
 	bool event_ahead;	/* the next used buffer interrupts */
 	bool irq_pending;
 	unsigned int toggles;
+	unsigned int recoveries;
 	/* Buffers that the device uses while callbacks are being turned on. */
 	unsigned int use_on_enable;
 	/* And while the driver completes a request. */
@@ -159,6 +160,24 @@ void *virtqueue_get_buf(struct virtqueue *vq, unsigned int *len)
 	rq = dev.used[0];
 	memmove(dev.used, dev.used + 1, --dev.num_used * sizeof(dev.used[0]));
 	return rq->pdu;
+}
+
+/* After a reset: what the device had and did not use. */
+void *virtqueue_detach_unused_buf(struct virtqueue *vq)
+{
+	struct request *rq = oldest_in_device();
+
+	assert(vq == &dev.vq && q->lock.held);
+	if (!rq)
+		return NULL;
+	rq->busy = false;
+	return rq->pdu;
+}
+
+void vblk_recover(struct vblk *vblk, const char *why)
+{
+	assert(vblk == q->vblk && why);
+	dev.recoveries++;
 }
 
 /* G1 and G2, and that the governor's picture is the device's */
@@ -734,7 +753,54 @@ static const char *late_callers_find_no_ring(void)
 	return NULL;
 }
 
-/* What a reset ends: a hold, and every mark. */
+static const char *broken_ring_is_recovered(void)
+{
+	struct request *rq;
+
+	start(false);
+	use(submit(VBLK_PLAIN));
+	interrupt();
+	check(dev.recoveries == 0);
+	rq = submit(VBLK_PLAIN);
+	dev.vq.broken = true;
+	interrupt();
+	check(dev.recoveries >= 1 && rq->busy);
+	/* And when the guard, a poller, or a timeout look */
+	dev.recoveries = 0;
+	submit(VBLK_POLLED);
+	poll();
+	check(dev.recoveries >= 1);
+	vblk_check_ring(q);
+	q->vq = NULL;
+	dev.recoveries = 0;
+	vblk_check_ring(q);
+	check(dev.recoveries == 0);
+	return NULL;
+}
+
+static const char *reset_takes_back(void)
+{
+	struct vblk_done done = VBLK_DONE_INIT(done);
+	struct request *rq[3];
+
+	start(false);
+	rq[0] = submit(VBLK_PLAIN);
+	rq[1] = submit(VBLK_POLLED);
+	rq[2] = submit(VBLK_POLLED);
+	use(rq[1]);
+	q->waiting[VBLK_PLAIN] = &hctx;
+	vblk_take_back(q, &done);
+	check(done.first == blk_mq_rq_to_pdu(rq[0]) &&
+	      done.first->next == blk_mq_rq_to_pdu(rq[2]) && !done.first->next->next);
+	check(q->inflight[VBLK_PLAIN] == 0 && q->inflight[VBLK_POLLED] == 1);
+	check(q->stats.returned == 2 && !q->waiting[VBLK_PLAIN] && rq[1]->busy);
+	q->vq = NULL;
+	vblk_take_back(q, &done);
+	check(q->stats.returned == 2);
+	return NULL;
+}
+
+/* What a reset ends: every mark. A hold is ended by who has asked for it. */
 static const char *starts_anew_after_a_reset(void)
 {
 	start(false);
@@ -748,6 +814,10 @@ static const char *starts_anew_after_a_reset(void)
 	vblk_gov_start(q);
 	q->lock.held = false;
 	check(q->gov.on && !q->plain_waits);
+	use(submit(VBLK_POLLED));
+	check(q->gov.on);
+	interrupt();
+	vblk_gov_release(q);
 	submit(VBLK_POLLED);
 	check(!q->gov.on);
 	return NULL;
@@ -895,6 +965,8 @@ static const struct ktap_test tests[] = {
 	TEST(status_unwritten_is_an_error),
 	TEST(waiting_contexts_run_again),
 	TEST(late_callers_find_no_ring),
+	TEST(broken_ring_is_recovered),
+	TEST(reset_takes_back),
 	TEST(starts_anew_after_a_reset),
 	TEST(timeout_finds_what_no_interrupt_announced),
 	TEST(timeout_while_off_hands_back),

@@ -44,6 +44,8 @@ typedef struct {
 	do { (flags) = 0; assert(!(l)->held); (l)->held = true; } while (0)
 #define spin_unlock_irqrestore(l, flags)		\
 	do { (void)(flags); assert((l)->held); (l)->held = false; } while (0)
+#define spin_lock_irq(l)	do { assert(!(l)->held); (l)->held = true; } while (0)
+#define spin_unlock_irq(l)	do { assert((l)->held); (l)->held = false; } while (0)
 #define spin_trylock_irqsave(l, flags)			\
 	({ bool got = !(l)->held; (flags) = 0; (l)->held = true; got; })
 
@@ -111,6 +113,10 @@ struct io_comp_batch {
 struct work_struct {
 	int unused;
 };
+struct workqueue_struct;
+struct mutex {
+	int unused;
+};
 struct scatterlist {
 	int unused;
 };
@@ -140,7 +146,10 @@ struct virtqueue {
 	struct virtio_device *vdev;
 	unsigned int index;
 	unsigned int num_free;
+	bool broken;
 };
+#define virtqueue_is_broken(vq)		((vq)->broken)
+void *virtqueue_detach_unused_buf(struct virtqueue *vq);
 bool virtqueue_enable_cb(struct virtqueue *vq);
 void virtqueue_disable_cb(struct virtqueue *vq);
 void *virtqueue_get_buf(struct virtqueue *vq, unsigned int *len);

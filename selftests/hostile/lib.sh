@@ -48,28 +48,6 @@ hostile()
 	take_away >&2 || true
 }
 
-# xfail REASON NAME FUNCTION [ARG...]: a promise that the driver cannot keep yet.
-# That it does is a failure, too, for its mark must go.
-xfail()
-{
-	local reason=$1
-	shift
-	wanted "$1" || return 0
-	if [ "$VBLK_DRIVER" != ours ]; then
-		hostile "$@"
-		return
-	fi
-	hostile "$@" >/tmp/xfail
-	# The count of tests is made in this shell: no pipe.
-	if grep -q '^ok' /tmp/xfail; then
-		echo "not ok - $1"
-		echo "# passes, and was expected to fail: $reason; remove its xfail"
-	else
-		echo "ok - $1 # XFAIL $reason"
-		grep '^#' /tmp/xfail | head -n 3 || true
-	fi
-}
-
 # What hangs may be released; what still does keeps its device, for to unplug that
 # would hang, too, and nothing could be plugged in after it.
 take_away()

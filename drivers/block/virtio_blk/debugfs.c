@@ -44,9 +44,9 @@ static int vblk_counters_show(struct seq_file *m, void *v)
 		seq_printf(m, "kicks=%llu kicks_saved=%llu kicks_core=%llu ring_full=%llu irqs=%llu irqs_idle=%llu ",
 			   s.kicks, s.kicks_saved, s.kicks_core, s.ring_full,
 			   s.irqs, s.irqs_idle);
-		seq_printf(m, "cb_on=%llu cb_off=%llu guard_fired=%llu stalls=%llu sleepers=%llu timeouts=%llu inflight_plain=%u inflight_polled=%u callbacks=%s polls=%s\n",
+		seq_printf(m, "cb_on=%llu cb_off=%llu guard_fired=%llu stalls=%llu sleepers=%llu timeouts=%llu returned=%llu inflight_plain=%u inflight_polled=%u callbacks=%s polls=%s\n",
 			   s.cb_on, s.cb_off, s.guard_fired, s.stalls, s.sleepers,
-			   s.timeouts, plain, polled, on ? "on" : "off", vblk_polls(q));
+			   s.timeouts, s.returned, plain, polled, on ? "on" : "off", vblk_polls(q));
 	}
 	return 0;
 }

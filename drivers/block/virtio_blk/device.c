@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The life of a device: probe, suspension and resets, removal, and the module
- * itself. Its virtqueues are set up in queues.c, its disk in disk.c.
+ * The life of a device: probe, removal, and the module itself. Its virtqueues are
+ * set up in queues.c, its disk in disk.c; resets between are in reset.c.
  */
 #include "virtio_blk.h"
 
@@ -10,7 +10,6 @@
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
-#include <trace/events/virtio_blk.h>
 
 #define VBLK_MAX_DISKS		(1 << (MINORBITS - VBLK_PART_BITS))
 
@@ -53,6 +52,8 @@ static struct vblk *vblk_alloc(struct virtio_device *vdev,
 	vblk->twin = plan->twin;
 	vblk->indirect = virtio_has_feature(vdev, VIRTIO_RING_F_INDIRECT_DESC);
 	INIT_WORK(&vblk->config_work, vblk_config_work);
+	INIT_WORK(&vblk->recover_work, vblk_recover_work);
+	mutex_init(&vblk->phase_lock);
 
 	for (i = 0; i < vblk->num_vqs; i++) {
 		struct vblk_queue *q = &vblk->queues[i];
@@ -94,9 +95,7 @@ static int vblk_validate(struct virtio_device *vdev)
 	 */
 	if (vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_FAILED) {
 		virtio_reset_device(vdev);
-		virtio_add_status(vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
-		virtio_add_status(vdev, VIRTIO_CONFIG_S_DRIVER);
-		return vdev->config->finalize_features(vdev);
+		return vblk_hello(vdev);
 	}
 	return 0;
 }
@@ -141,7 +140,7 @@ static int vblk_probe(struct virtio_device *vdev)
 tags:
 	blk_mq_free_tag_set(&vblk->set);
 reset:
-	virtio_reset_device(vdev);
+	vblk_reset_device(vdev);
 	cancel_work_sync(&vblk->config_work);
 	vblk_del_vqs(vblk);
 free:
@@ -149,75 +148,20 @@ free:
 	return err;
 }
 
-/* Somebody is going to wait for what is in flight, perhaps at a stopped poller. */
-static void vblk_hold(struct vblk *vblk)
-{
-	unsigned int i;
-
-	for (i = 0; i < vblk->num_vqs; i++)
-		vblk_gov_hold(&vblk->queues[i]);
-}
-
 static void vblk_remove(struct virtio_device *vdev)
 {
 	struct vblk *vblk = vdev->priv;
 
 	vblk_debugfs_del(vblk);
-	vblk_hold(vblk);
+	vblk_leave(vblk);
 	del_gendisk(vblk->disk);
-	blk_sync_queue(vblk->disk->queue);
+	cancel_work_sync(&vblk->recover_work);
 	blk_mq_free_tag_set(&vblk->set);
 
-	virtio_reset_device(vdev);
+	vblk_reset_device(vdev);
 	cancel_work_sync(&vblk->config_work);
 	vblk_del_vqs(vblk);
 	vblk_put_disk(vblk);
-}
-
-/*
- * The device is going to lose its state (suspension, or a reset by the bus):
- * let what is in flight end and give the rings back. Requests that come
- * meanwhile wait in the block layer. The queue does not stay frozen, since
- * others would wait for that, those who resume us among them.
- */
-static int __maybe_unused vblk_stop(struct virtio_device *vdev)
-{
-	struct vblk *vblk = vdev->priv;
-	struct request_queue *queue = vblk->disk->queue;
-	unsigned int memflags;
-
-	trace_vblk_reset(vblk, true, 0);
-	/* First: it may do I/O. */
-	cancel_work_sync(&vblk->config_work);
-	vblk_hold(vblk);
-	memflags = blk_mq_freeze_queue(queue);
-	blk_mq_quiesce_queue(queue);
-	blk_mq_unfreeze_queue(queue, memflags);
-	blk_sync_queue(queue);
-
-	virtio_reset_device(vdev);
-	vblk_del_vqs(vblk);
-	return 0;
-}
-
-static int __maybe_unused vblk_restart(struct virtio_device *vdev)
-{
-	struct vblk *vblk = vdev->priv;
-	int err;
-
-	err = vblk_find_vqs(vblk);
-	if (err) {
-		/* Without rings requests end with an error, instead of never. */
-		dev_err(&vdev->dev, "[%s] could not be set up again (error %d): its I/O fails from now on\n",
-			vblk->disk->disk_name, err);
-	} else {
-		virtio_device_ready(vdev);
-		/* Who knows how large it is now. */
-		queue_work(system_freezable_wq, &vblk->config_work);
-	}
-	blk_mq_unquiesce_queue(vblk->disk->queue);
-	trace_vblk_reset(vblk, false, err);
-	return err;
 }
 
 static void vblk_config_changed(struct virtio_device *vdev)
@@ -225,6 +169,7 @@ static void vblk_config_changed(struct virtio_device *vdev)
 	struct vblk *vblk = vdev->priv;
 
 	queue_work(system_freezable_wq, &vblk->config_work);
+	vblk_recover(vblk, NULL);
 }
 
 static const struct virtio_device_id vblk_id_table[] = {
@@ -262,21 +207,31 @@ static struct virtio_driver vblk_driver = {
 	.restore			= vblk_restart,
 #endif
 	COMPAT_RESET_OPS(vblk_stop, vblk_restart)
+	COMPAT_SHUTDOWN(vblk_shutdown)
 };
 
 static int __init vblk_init(void)
 {
 	int err;
 
+	/* A disk that does not work may be where memory is to be written to. */
+	vblk_reset_wq = alloc_workqueue("virtio_blk", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!vblk_reset_wq)
+		return -ENOMEM;
 	vblk_major = register_blkdev(0, "virtblk");
-	if (vblk_major < 0)
-		return vblk_major;
+	if (vblk_major < 0) {
+		err = vblk_major;
+		goto wq;
+	}
 	vblk_debugfs_init();
 	err = register_virtio_driver(&vblk_driver);
-	if (err) {
-		vblk_debugfs_exit();
-		unregister_blkdev(vblk_major, "virtblk");
-	}
+	if (!err)
+		return 0;
+
+	vblk_debugfs_exit();
+	unregister_blkdev(vblk_major, "virtblk");
+wq:
+	destroy_workqueue(vblk_reset_wq);
 	return err;
 }
 module_init(vblk_init);
@@ -286,6 +241,7 @@ static void __exit vblk_exit(void)
 	unregister_virtio_driver(&vblk_driver);
 	vblk_debugfs_exit();
 	unregister_blkdev(vblk_major, "virtblk");
+	destroy_workqueue(vblk_reset_wq);
 }
 module_exit(vblk_exit);
 

@@ -159,7 +159,8 @@ int vblk_add_disk(struct vblk *vblk, const struct vblk_limits *vl, u64 capacity)
 	struct gendisk *disk;
 	int err;
 
-	if (vblk_writes_back(vdev))
+	vblk->writeback = vblk_writes_back(vdev);
+	if (vblk->writeback)
 		lim.features |= BLK_FEAT_WRITE_CACHE;
 	vblk_set_zone_limits(vl, &lim);
 
@@ -177,6 +178,7 @@ int vblk_add_disk(struct vblk *vblk, const struct vblk_limits *vl, u64 capacity)
 		set_disk_ro(disk, true);
 	vblk_read_geometry(vblk);
 
+	vblk->phase = VBLK_LIVE;
 	virtio_device_ready(vdev);
 	dev_info(&vdev->dev, "[%s] %llu sectors of 512 bytes, blocks of %u; %u queues of %u, %s\n",
 		 disk->disk_name, capacity, vl->logical_block_size, vblk->num_vqs,
@@ -192,6 +194,8 @@ int vblk_add_disk(struct vblk *vblk, const struct vblk_limits *vl, u64 capacity)
 	if (!err)
 		return 0;
 put:
+	vblk_leave(vblk);
+	cancel_work_sync(&vblk->recover_work);
 	disk->private_data = NULL;
 	put_disk(disk);
 	return err;

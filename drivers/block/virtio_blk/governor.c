@@ -257,7 +257,8 @@ static enum hrtimer_restart gov_guard(struct hrtimer *timer)
  * @q: the queue that is going to be waited for
  *
  * For waiting that the driver starts (removal): the requests in flight must
- * come back although nobody may be polling for them.
+ * come back although nobody may be polling for them. Recovery in between does not
+ * change that.
  *
  * Context: process context, @q->lock not held.
  */
@@ -277,6 +278,17 @@ void vblk_gov_hold(struct vblk_queue *q)
 	spin_unlock_irqrestore(&q->lock, flags);
 
 	vblk_finish(&done, NULL);
+}
+
+/**
+ * vblk_gov_release() - the end of vblk_gov_hold()
+ * @q: the queue
+ */
+void vblk_gov_release(struct vblk_queue *q)
+{
+	spin_lock_irq(&q->lock);
+	q->gov.held = false;
+	spin_unlock_irq(&q->lock);
 }
 
 /**
@@ -316,7 +328,6 @@ void vblk_gov_start(struct vblk_queue *q)
 	q->gov.on = !q->dedicated;
 	gov_end_stall(&q->gov);
 	q->gov.sleeping = false;
-	q->gov.held = false;
 	q->plain_waits = false;
 }
 

@@ -11,6 +11,18 @@
 #include <trace/events/virtio_blk.h>
 
 /**
+ * vblk_check_ring() - have a device reset whose ring the core gave up
+ * @q: the queue
+ *
+ * Since the device wrote nonsense to it, or is not there any more.
+ */
+void vblk_check_ring(struct vblk_queue *q)
+{
+	if (q->vq && unlikely(virtqueue_is_broken(q->vq)))
+		vblk_recover(q->vblk, "a ring is broken");
+}
+
+/**
  * vblk_take_used() - take off the ring what the device has used
  * @q: the queue
  * @who: for the counters
@@ -36,6 +48,7 @@ unsigned int vblk_take_used(struct vblk_queue *q, enum vblk_reaper who,
 		done->last = &vbr->next;
 		n++;
 	}
+	vblk_check_ring(q);
 	if (!n)
 		return 0;
 
@@ -48,6 +61,30 @@ unsigned int vblk_take_used(struct vblk_queue *q, enum vblk_reaper who,
 		}
 	}
 	return n;
+}
+
+/**
+ * vblk_take_back() - take off the ring what the device did not use
+ * @q: the queue; its device was reset, or is gone
+ * @done: the requests are appended here; they are not complete
+ *
+ * Who waited for room is run again with the queue as a whole.
+ */
+void vblk_take_back(struct vblk_queue *q, struct vblk_done *done)
+{
+	struct vblk_req *vbr;
+
+	spin_lock_irq(&q->lock);
+	while (q->vq && (vbr = virtqueue_detach_unused_buf(q->vq))) {
+		q->inflight[vbr->kind]--;
+		q->stats.returned++;
+		vbr->next = NULL;
+		*done->last = vbr;
+		done->last = &vbr->next;
+	}
+	q->waiting[VBLK_PLAIN] = NULL;
+	q->waiting[VBLK_POLLED] = NULL;
+	spin_unlock_irq(&q->lock);
 }
 
 /**

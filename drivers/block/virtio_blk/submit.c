@@ -115,8 +115,12 @@ static blk_status_t vblk_prepare(struct vblk *vblk, struct request *rq)
 
 	vbr->tail.status = VBLK_STATUS_UNWRITTEN;
 	vbr->kind = rq->mq_hctx->type == HCTX_TYPE_POLL ? VBLK_POLLED : VBLK_PLAIN;
-	vbr->timeouts = 0;
+	vbr->expired = false;
 	vbr->ranges = false;
+	if (!(rq->rq_flags & RQF_DONTPREP)) {
+		vbr->returns = 0;
+		vbr->since = jiffies;
+	}
 
 	switch (req_op(rq)) {
 	case REQ_OP_READ:
@@ -255,7 +259,10 @@ static blk_status_t vblk_add(struct vblk_queue *q, struct request *rq,
 			q->stats.kicks_core++;
 			return vblk_wait_for_room(q, vbr, rq->mq_hctx);
 		}
-		return err == -ENOMEM ? BLK_STS_RESOURCE : BLK_STS_IOERR;
+		/* A broken one is set up again, or there soon is none. */
+		vblk_check_ring(q);
+		return err == -ENOMEM || virtqueue_is_broken(q->vq) ?
+		       BLK_STS_RESOURCE : BLK_STS_IOERR;
 	}
 
 	if (vbr->kind == VBLK_PLAIN)

@@ -53,9 +53,23 @@ bool vblk_writes_back(struct virtio_device *vdev)
 	return writeback;
 }
 
-static void vblk_set_writeback(struct virtio_device *vdev, u8 writeback)
+static void vblk_set_writeback(struct vblk *vblk, u8 writeback)
 {
-	virtio_cwrite(vdev, struct virtio_blk_config, wce, &writeback);
+	vblk->writeback = writeback;
+	virtio_cwrite(vblk->vdev, struct virtio_blk_config, wce, &writeback);
+}
+
+/**
+ * vblk_restore_cache() - have the device cache as it did before its reset
+ * @vblk: its disk
+ *
+ * The block layer goes on sending flushes, or none.
+ */
+void vblk_restore_cache(struct vblk *vblk)
+{
+	if (virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_FLUSH) &&
+	    virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_CONFIG_WCE))
+		vblk_set_writeback(vblk, vblk->writeback);
 }
 
 /* What the block layer believes: whether it sends flushes. */
@@ -85,18 +99,18 @@ static int vblk_set_cache(struct vblk *vblk, bool writeback)
 	if (writeback) {
 		err = vblk_set_flushing(disk, true);
 		if (!err)
-			vblk_set_writeback(vblk->vdev, 1);
+			vblk_set_writeback(vblk, 1);
 		return err;
 	}
 
-	vblk_set_writeback(vblk->vdev, 0);
+	vblk_set_writeback(vblk, 0);
 	memflags = blk_mq_freeze_queue(disk->queue);
 	blk_mq_unfreeze_queue(disk->queue, memflags);
 	err = vblk_ask(vblk, VIRTIO_BLK_T_FLUSH, 0, NULL, 0);
 	if (!err)
 		err = vblk_set_flushing(disk, false);
 	if (err)
-		vblk_set_writeback(vblk->vdev, 1);
+		vblk_set_writeback(vblk, 1);
 	return err;
 }
 

@@ -7,22 +7,69 @@
  *
  * A request is not failed for being slow: the host may be suspended or its
  * storage gone for minutes, and the device owns the memory until it gives the
- * request back.
+ * request back. Who wants errors instead (fail_after=), or removes the disk, has
+ * the device reset first.
  */
 #include "virtio_blk.h"
 
+#include <linux/jiffies.h>
+#include <linux/moduleparam.h>
+
+#define VBLK_FAIL_AFTER_MAX	86400
+
+static unsigned int fail_after;
+
+static int vblk_set_fail_after(const char *val, const struct kernel_param *kp)
+{
+	unsigned int seconds;
+	int err = kstrtouint(val, 0, &seconds);
+
+	if (!err && seconds > VBLK_FAIL_AFTER_MAX)
+		err = -ERANGE;
+	if (err)
+		pr_err("virtio_blk: fail_after must be 0 (never) to %u seconds\n",
+		       VBLK_FAIL_AFTER_MAX);
+	else
+		fail_after = seconds;
+	return err;
+}
+
+static const struct kernel_param_ops vblk_fail_after_ops = {
+	.set = vblk_set_fail_after,
+	.get = param_get_uint,
+};
+module_param_cb(fail_after, &vblk_fail_after_ops, &fail_after, 0644);
+__MODULE_PARM_TYPE(fail_after, "uint");
+MODULE_PARM_DESC(fail_after,
+		 "Seconds after which a device that does not answer is reset and the request ends with an error (default 0: never)");
+
+static unsigned int vblk_age(const struct vblk_req *vbr)
+{
+	return (jiffies - vbr->since) / HZ;
+}
+
 static void vblk_report_waiting(const struct vblk_queue *q, struct request *rq)
 {
-	struct vblk_req *vbr = blk_mq_rq_to_pdu(rq);
-
-	if (vbr->timeouts < U8_MAX)
-		vbr->timeouts++;
 	dev_warn_ratelimited(&q->vblk->vdev->dev,
 			     "[%s] queue %u: the device has had tag %d (%s, sector %llu, %u sectors) for %u s\n",
 			     q->vblk->disk->disk_name, q->index, rq->tag,
 			     blk_op_str(req_op(rq)), (u64)blk_rq_pos(rq),
-			     blk_rq_sectors(rq),
-			     vbr->timeouts * (rq->timeout / HZ));
+			     blk_rq_sectors(rq), vblk_age(blk_mq_rq_to_pdu(rq)));
+}
+
+/* Is this too long? Then the device is reset, and else its status looked at. */
+static void vblk_judge(struct vblk *vblk, struct vblk_req *vbr)
+{
+	unsigned int limit = READ_ONCE(fail_after);
+	const char *why = NULL;
+
+	if (READ_ONCE(vblk->phase) == VBLK_LEAVING)
+		why = "the disk is being removed, and the device does not answer";
+	else if (limit && vblk_age(vbr) >= limit)
+		why = "the device has not answered for fail_after= seconds";
+	if (why)
+		vbr->expired = true;
+	vblk_recover(vblk, why);
 }
 
 /**
@@ -37,30 +84,34 @@ enum blk_eh_timer_return vblk_timeout(struct request *rq)
 {
 	struct vblk_queue *q = vblk_hctx_queue(rq->mq_hctx);
 	struct vblk_done done = VBLK_DONE_INIT(done);
-	bool lost = false, first, present;
+	struct vblk *vblk = q->vblk;
+	bool lost = false, first;
 	unsigned int found;
 	unsigned long flags;
 
 	spin_lock_irqsave(&q->lock, flags);
 	q->stats.timeouts++;
 	first = !q->stats.reaped[VBLK_REAP_TIMEOUT];
-	present = q->vq;
-	if (present)
+	if (q->vq)
 		lost = vblk_gov_timeout(q, &done);
 	spin_unlock_irqrestore(&q->lock, flags);
 
 	found = vblk_finish(&done, NULL);
 	/* Once is enough; the counters tell how often. */
 	if (lost && first)
-		dev_warn(&q->vblk->vdev->dev,
+		dev_warn(&vblk->vdev->dev,
 			 "[%s] queue %u: found %u completed requests that no interrupt announced\n",
-			 q->vblk->disk->disk_name, q->index, found);
+			 vblk->disk->disk_name, q->index, found);
 	if (blk_mq_rq_state(rq) != MQ_RQ_IN_FLIGHT)
 		return BLK_EH_DONE;
 
-	/* Who takes the ring away waits for us before (blk_sync_queue()). */
-	if (present)
-		virtqueue_notify(q->vq);
+	/* While requests are in flight, who takes the ring away holds this. */
+	if (mutex_trylock(&vblk->phase_lock)) {
+		if (q->vq)
+			virtqueue_notify(q->vq);
+		mutex_unlock(&vblk->phase_lock);
+	}
 	vblk_report_waiting(q, rq);
+	vblk_judge(vblk, blk_mq_rq_to_pdu(rq));
 	return BLK_EH_RESET_TIMER;
 }

@@ -22,6 +22,7 @@
 #include <linux/cache.h>
 #include <linux/hdreg.h>
 #include <linux/hrtimer.h>
+#include <linux/mutex.h>
 #include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
@@ -80,8 +81,10 @@ struct vblk_req {
 	struct virtio_blk_outhdr hdr;	/* the device reads it */
 	struct vblk_tail tail;		/* the device writes it */
 	u8 kind;			/* enum vblk_kind, fixed when added */
-	u8 timeouts;			/* how often it timed out */
+	u8 returns;			/* how often a reset took it back */
+	bool expired;			/* ends with an error in the next reset */
 	bool ranges;			/* the data is a table of ranges, kmalloced */
+	unsigned long since;		/* submitted first, in jiffies */
 	struct vblk_req *next;		/* on a list of reaped requests */
 	struct sg_table table;
 	struct scatterlist sgl[VBLK_INLINE_SEGS];
@@ -137,6 +140,7 @@ struct vblk_stats {
 	u64 stalls;		/* firings that found no poller */
 	u64 sleepers;		/* pollers that went to sleep */
 	u64 timeouts;		/* requests that waited for too long, each time */
+	u64 returned;		/* requests that a reset took back from the device */
 };
 
 /**
@@ -159,6 +163,14 @@ struct vblk_queue {
 	struct vblk_stats stats;
 } ____cacheline_aligned_in_smp;
 
+/* Where a disk is in its life; see reset.c. */
+enum vblk_phase {
+	VBLK_NEW,
+	VBLK_LIVE,		/* a device that breaks is recovered */
+	VBLK_STOPPED,		/* no rings; requests wait */
+	VBLK_LEAVING,		/* a device that breaks is given up */
+};
+
 /**
  * struct vblk - a disk
  *
@@ -171,6 +183,13 @@ struct vblk {
 	struct compat_disk_refs refs;
 	struct blk_mq_tag_set set;
 	struct work_struct config_work;
+	struct work_struct recover_work;
+	struct mutex phase_lock;	/* over whatever takes the rings away */
+	enum vblk_phase phase;		/* phase_lock */
+	unsigned int failures;		/* in a row; phase_lock */
+	u64 reaped;			/* until the last of them; phase_lock */
+	const char *broken;		/* why it has to be reset; first come */
+	bool writeback;			/* as set last; vblk_cache_mutex */
 	struct dentry *debugfs;
 	struct hd_geometry geo;		/* 0 cylinders: the device gave none */
 	int id;
@@ -203,6 +222,17 @@ struct vblk_plan {
 extern int vblk_major;
 void vblk_free(struct vblk *vblk);
 
+/* reset.c */
+extern struct workqueue_struct *vblk_reset_wq;
+int vblk_hello(struct virtio_device *vdev);
+bool vblk_reset_device(struct virtio_device *vdev);
+int vblk_stop(struct virtio_device *vdev);
+int vblk_restart(struct virtio_device *vdev);
+void vblk_shutdown(struct virtio_device *vdev);
+void vblk_leave(struct vblk *vblk);
+void vblk_recover(struct vblk *vblk, const char *why);
+void vblk_recover_work(struct work_struct *work);
+
 /* queues.c */
 void vblk_plan_queues(struct virtio_device *vdev, unsigned int offered,
 		      struct vblk_plan *plan);
@@ -228,6 +258,8 @@ int vblk_ask(struct vblk *vblk, u32 type, u64 sector, void *buf, size_t len);
 /* reap.c */
 unsigned int vblk_take_used(struct vblk_queue *q, enum vblk_reaper who,
 			    struct vblk_done *done);
+void vblk_check_ring(struct vblk_queue *q);
+void vblk_take_back(struct vblk_queue *q, struct vblk_done *done);
 unsigned int vblk_finish(struct vblk_done *done, struct io_comp_batch *iob);
 void vblk_complete_rq(struct request *rq);
 blk_status_t vblk_result(const struct vblk_req *vbr);
@@ -243,6 +275,7 @@ void vblk_gov_interrupt(struct vblk_queue *q, struct vblk_done *done);
 void vblk_gov_listen(struct vblk_queue *q, struct vblk_done *done);
 void vblk_gov_poll(struct vblk_queue *q, bool may_sleep, struct vblk_done *done);
 void vblk_gov_hold(struct vblk_queue *q);
+void vblk_gov_release(struct vblk_queue *q);
 bool vblk_gov_timeout(struct vblk_queue *q, struct vblk_done *done);
 
 /* timeout.c */
@@ -281,6 +314,7 @@ static inline bool vblk_is_append(struct request *rq) { return false; }
 /* sysfs.c */
 extern const struct attribute_group *vblk_attr_groups[];
 bool vblk_writes_back(struct virtio_device *vdev);
+void vblk_restore_cache(struct vblk *vblk);
 
 /* debugfs.c */
 void vblk_debugfs_init(void);

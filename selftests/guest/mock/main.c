@@ -44,6 +44,9 @@ static const struct {
 	{ "fail_status", offsetof(struct mock_options, fail_status) },
 	{ "tear", offsetof(struct mock_options, tear) },
 	{ "reset_late", offsetof(struct mock_options, reset_late) },
+	{ "stuck", offsetof(struct mock_options, stuck) },
+	{ "says_so", offsetof(struct mock_options, says_so) },
+	{ "gone", offsetof(struct mock_options, gone) },
 };
 
 static const char * const mock_lies[] = {
@@ -212,6 +215,7 @@ static int mock_seen_show(struct seq_file *file, void *unused)
 		   seen->interrupts_idle);
 	seq_printf(file, "ranges=%llu\nmost_ranges=%llu\nlargest_range=%llu\nunmap=%llu\n",
 		   seen->ranges, seen->most_ranges, seen->largest_range, seen->unmap);
+	seq_printf(file, "resets=%llu\n", seen->resets);
 	seq_printf(file, "violations=%llu\nviolation=%s\n", seen->violations, seen->violation);
 	return 0;
 }
@@ -325,6 +329,9 @@ static const struct file_operations mock_add_fops = {
 static void mock_del(struct mock *mock)
 {
 	list_del(&mock->list);
+	/* As a bus does that finds it gone. */
+	if (mock->opt.gone)
+		virtio_break_device(&mock->vdev);
 	unregister_virtio_device(&mock->vdev);
 }
 

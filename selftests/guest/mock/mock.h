@@ -140,6 +140,9 @@ struct mock_options {
 	u64 fail_status;	/* ... get this status unless it is 0 */
 	u64 tear;		/* reads of the capacity that find it half changed */
 	u64 reset_late;		/* milliseconds that a reset takes */
+	u64 stuck;		/* resets until it does what it is asked ... */
+	u64 says_so;		/* ... for which it asks when it is asked something */
+	u64 gone;		/* it was pulled out */
 };
 
 struct mock_seen {
@@ -153,6 +156,7 @@ struct mock_seen {
 	u64 most_ranges;	/* ... in one request */
 	u64 largest_range;	/* in sectors */
 	u64 unmap;		/* ranges with that flag */
+	u64 resets;
 	u64 violations;
 	char violation[96];	/* the first one */
 	char status[256];	/* every status that the driver wrote, in hex */
@@ -168,6 +172,8 @@ struct mock {
 	u8 config[MOCK_CONFIG_SIZE];
 	u32 generation;
 	u8 status;
+	bool cache_set;		/* by the driver, until the next reset ... */
+	u8 cache_was;		/* ... that sets it back to this */
 	u64 memory_sectors;
 	void *memory;
 	unsigned int num_vqs;	/* found */

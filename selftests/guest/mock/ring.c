@@ -104,13 +104,25 @@ static void mock_use(struct mock_vq *mq, unsigned int head, u32 len)
 		irq_work_queue(&mq->irq);
 }
 
+/* It takes no requests, and may say that it wants to be reset. */
+static bool mock_is_stuck(struct mock *mock)
+{
+	if (mock->opt.gone)
+		return true;
+	if (mock->opt.stuck && mock->opt.says_so) {
+		mock->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+		virtio_config_changed(&mock->vdev);
+	}
+	return mock->opt.stuck;
+}
+
 static void mock_work(struct work_struct *work)
 {
 	struct mock_vq *mq = container_of(work, struct mock_vq, work);
 	struct vring *vring = &mq->vring;
 
 	mutex_lock(&mq->mock->lock);
-	for (;;) {
+	while (!mock_is_stuck(mq->mock)) {
 		struct mock_chain chain = { .iov = mq->iov };
 		unsigned int head;
 		u32 len = 0;

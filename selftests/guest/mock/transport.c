@@ -115,6 +115,14 @@ static void mock_get(struct virtio_device *vdev, unsigned int offset, void *buf,
 	}
 }
 
+static void mock_set_cache(struct mock *mock, u8 *writeback, u8 value)
+{
+	if (!mock->cache_set)
+		mock->cache_was = *writeback;
+	mock->cache_set = true;
+	*writeback = value;
+}
+
 static void mock_set(struct virtio_device *vdev, unsigned int offset, const void *buf,
 		     unsigned int len)
 {
@@ -124,7 +132,7 @@ static void mock_set(struct virtio_device *vdev, unsigned int offset, const void
 	if (offset != mock_find_field("writeback")->offset || len != 1)
 		mock_violation(mock, "config space: written at %u", offset);
 	else
-		memcpy(mock->config + offset, buf, len);
+		mock_set_cache(mock, mock->config + offset, *(const u8 *)buf);
 }
 
 static u32 mock_generation(struct virtio_device *vdev)
@@ -134,7 +142,12 @@ static u32 mock_generation(struct virtio_device *vdev)
 
 static u8 mock_get_status(struct virtio_device *vdev)
 {
-	return to_mock(vdev)->status;
+	struct mock *mock = to_mock(vdev);
+
+	/* Without queues the core is about to forget it, and asks whether it was reset. */
+	if (mock->opt.gone)
+		return mock->num_vqs ? 0xff : 0;
+	return mock->status;
 }
 
 static void mock_log_status(struct mock *mock, u8 status)
@@ -164,6 +177,16 @@ static void mock_reset(struct virtio_device *vdev)
 
 	for (i = 0; i < mock->num_vqs; i++)
 		mock_vq_stop(&mock->vqs[i]);
+	if (mock->opt.gone) {
+		mock_violation(mock, "reset, though it is gone");
+		return;
+	}
+	mock->seen.resets++;
+	if (mock->opt.stuck)
+		mock->opt.stuck--;
+	if (mock->cache_set)
+		mock_set_config(mock, "writeback", mock->cache_was);
+	mock->cache_set = false;
 	if (mock->opt.reset_late)
 		msleep(mock->opt.reset_late);
 	mock_log_status(mock, 0);
@@ -174,7 +197,7 @@ static void mock_del_vqs(struct virtio_device *vdev)
 	struct mock *mock = to_mock(vdev);
 	unsigned int i;
 
-	if (mock->status & VIRTIO_CONFIG_S_DRIVER_OK)
+	if (mock->status & VIRTIO_CONFIG_S_DRIVER_OK && !mock->opt.gone)
 		mock_violation(mock, "queues deleted without a reset");
 	for (i = 0; i < mock->num_vqs; i++) {
 		mock_vq_stop(&mock->vqs[i]);

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device loses its state: in a suspension, in a reset by the bus, or since it
+ * does not work any more and is reset for that (recovery).
+ *
+ * The first two let what is in flight end before. Recovery cannot wait for that:
+ * it resets the device, which from then on owns nothing, takes back what it had,
+ * sets it up again and lets all of that be submitted once more. Requests in
+ * flight have no order among each other, a flush covers what was complete before
+ * it was submitted, and a reset does not empty the device's cache, so repeating
+ * them keeps what flushes promise.
+ *
+ * A device that breaks again before it completed anything is given up after a few
+ * times, and so is a request that was in flight each time: they end with an error.
+ */
+#include "virtio_blk.h"
+
+#include <linux/sched/mm.h>
+#include <linux/virtio_config.h>
+#include <trace/events/virtio_blk.h>
+
+/* How often in a row a device, or a request, is given another chance. */
+#define VBLK_CHANCES		3
+
+/* What reads of a device return that is not there any more. */
+#define VBLK_STATUS_GONE	0xff
+
+struct workqueue_struct *vblk_reset_wq;
+
+/**
+ * vblk_hello() - the first steps of initialization, to the features
+ * @vdev: the device, just reset
+ *
+ * VIRTIO 1.2, 3.1.1, steps 2 to 4; which features is decided since probe.
+ *
+ * Return: 0 or an error.
+ */
+int vblk_hello(struct virtio_device *vdev)
+{
+	virtio_add_status(vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	virtio_add_status(vdev, VIRTIO_CONFIG_S_DRIVER);
+	return vdev->config->finalize_features(vdev);
+}
+
+/* Steps 2 to 8 */
+static int vblk_set_up(struct vblk *vblk)
+{
+	struct virtio_device *vdev = vblk->vdev;
+	int err;
+
+	err = vblk_hello(vdev);
+	if (err)
+		return err;
+	if (virtio_has_feature(vdev, VIRTIO_F_VERSION_1)) {
+		virtio_add_status(vdev, VIRTIO_CONFIG_S_FEATURES_OK);
+		if (!(vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_FEATURES_OK))
+			return -ENODEV;
+	}
+	err = vblk_find_vqs(vblk);
+	if (err)
+		return err;
+	vblk_restore_cache(vblk);
+	virtio_device_ready(vdev);
+	return 0;
+}
+
+static void vblk_is_back(struct vblk *vblk)
+{
+	WRITE_ONCE(vblk->broken, NULL);
+	/* Who knows how large it is now. */
+	queue_work(system_freezable_wq, &vblk->config_work);
+}
+
+static void vblk_is_dead(struct vblk *vblk, int err)
+{
+	/* Without rings requests end with an error, instead of never. */
+	dev_err(&vblk->vdev->dev, "[%s] could not be set up again (error %d): its I/O fails from now on\n",
+		vblk->disk->disk_name, err);
+}
+
+/**
+ * vblk_reset_device() - have the device forget us
+ * @vdev: the device
+ *
+ * Return: false if it is not there any more, and then nothing was done: the
+ * transports wait for the end of a reset for ever.
+ */
+bool vblk_reset_device(struct virtio_device *vdev)
+{
+	if (vdev->config->get_status(vdev) == VBLK_STATUS_GONE)
+		return false;
+	virtio_reset_device(vdev);
+	return true;
+}
+
+/* Somebody is going to wait for what is in flight, perhaps at a stopped poller. */
+static void vblk_hold(struct vblk *vblk)
+{
+	unsigned int i;
+
+	for (i = 0; i < vblk->num_vqs; i++)
+		vblk_gov_hold(&vblk->queues[i]);
+}
+
+static void vblk_release(struct vblk *vblk)
+{
+	unsigned int i;
+
+	for (i = 0; i < vblk->num_vqs; i++)
+		vblk_gov_release(&vblk->queues[i]);
+}
+
+/**
+ * vblk_stop() - the device is going to be reset (->freeze, ->reset_prepare)
+ * @vdev: the device
+ *
+ * Lets what is in flight end and gives the rings back. Requests that come
+ * meanwhile wait in the block layer. The queue does not stay frozen, since others
+ * would wait for that, those who resume us among them.
+ *
+ * Return: 0.
+ */
+int vblk_stop(struct virtio_device *vdev)
+{
+	struct vblk *vblk = vdev->priv;
+	struct request_queue *queue = vblk->disk->queue;
+	unsigned int memflags;
+
+	trace_vblk_reset(vblk, true, 0);
+	/* First: it may do I/O. */
+	cancel_work_sync(&vblk->config_work);
+	vblk_hold(vblk);
+	/* If the device breaks now, it is recovery that lets this end. */
+	memflags = blk_mq_freeze_queue(queue);
+	mutex_lock(&vblk->phase_lock);
+	blk_mq_quiesce_queue(queue);
+	vblk->phase = VBLK_STOPPED;
+	mutex_unlock(&vblk->phase_lock);
+	blk_mq_unfreeze_queue(queue, memflags);
+
+	vblk_reset_device(vdev);
+	vblk_del_vqs(vblk);
+	return 0;
+}
+
+/**
+ * vblk_restart() - the device was reset, and its features are set (->restore,
+ * ->reset_done)
+ * @vdev: the device
+ *
+ * Return: 0, or an error, and then all requests end with one.
+ */
+int vblk_restart(struct virtio_device *vdev)
+{
+	struct vblk *vblk = vdev->priv;
+	int err;
+
+	mutex_lock(&vblk->phase_lock);
+	vblk_release(vblk);
+	err = vblk_find_vqs(vblk);
+	if (err) {
+		vblk_is_dead(vblk, err);
+	} else {
+		vblk_restore_cache(vblk);
+		virtio_device_ready(vdev);
+		vblk->failures = 0;
+		vblk_is_back(vblk);
+	}
+	vblk->phase = VBLK_LIVE;
+	blk_mq_unquiesce_queue(vblk->disk->queue);
+	mutex_unlock(&vblk->phase_lock);
+	trace_vblk_reset(vblk, false, err);
+	return err;
+}
+
+/**
+ * vblk_leave() - the disk is going to be removed
+ * @vblk: the disk
+ *
+ * From here on a device that breaks is not set up again, and what it had ends with
+ * an error, so that nobody waits for it.
+ */
+void vblk_leave(struct vblk *vblk)
+{
+	unsigned int i;
+
+	mutex_lock(&vblk->phase_lock);
+	if (vblk->phase == VBLK_STOPPED)
+		blk_mq_unquiesce_queue(vblk->disk->queue);	/* nobody restarted it */
+	WRITE_ONCE(vblk->phase, VBLK_LEAVING);
+	mutex_unlock(&vblk->phase_lock);
+
+	vblk_hold(vblk);
+	/* Where a device was pulled out, the transport has broken its rings. */
+	for (i = 0; i < vblk->num_vqs; i++)
+		vblk_check_ring(&vblk->queues[i]);
+}
+
+/**
+ * vblk_shutdown() - the machine goes down, or gives way to another kernel
+ * @vdev: the device
+ *
+ * It must not be set up again once the core has reset it.
+ */
+void vblk_shutdown(struct virtio_device *vdev)
+{
+	struct vblk *vblk = vdev->priv;
+
+	mutex_lock(&vblk->phase_lock);
+	vblk->phase = VBLK_STOPPED;
+	mutex_unlock(&vblk->phase_lock);
+	virtio_device_shutdown(vdev);
+}
+
+/**
+ * vblk_recover() - the device does not work any more
+ * @vblk: its disk
+ * @why: for the log; NULL to have only its status looked at
+ *
+ * Context: any.
+ */
+void vblk_recover(struct vblk *vblk, const char *why)
+{
+	/* The first reason is the one to tell. */
+	if (why)
+		cmpxchg(&vblk->broken, NULL, why);
+	queue_work(vblk_reset_wq, &vblk->recover_work);
+}
+
+/* Something was completed since it broke the last time, or there are chances left. */
+static bool vblk_has_chances(struct vblk *vblk)
+{
+	u64 reaped = 0;
+	unsigned int i, who;
+
+	for (i = 0; i < vblk->num_vqs; i++) {
+		struct vblk_queue *q = &vblk->queues[i];
+
+		spin_lock_irq(&q->lock);
+		for (who = 0; who < VBLK_REAPERS; who++)
+			reaped += q->stats.reaped[who];
+		spin_unlock_irq(&q->lock);
+	}
+	if (reaped != vblk->reaped)
+		vblk->failures = 0;
+	vblk->reaped = reaped;
+	return vblk->failures++ < VBLK_CHANCES;
+}
+
+/* What the device had is ours again: once more, or an error. */
+static void vblk_return(struct vblk_done *done, bool dead)
+{
+	struct vblk_req *vbr, *next;
+
+	for (vbr = done->first; vbr; vbr = next) {
+		struct request *rq = blk_mq_rq_from_pdu(vbr);
+
+		next = vbr->next;
+		vblk_unmap_data(vbr);
+		if (vbr->expired) {
+			blk_mq_end_request(rq, BLK_STS_TIMEOUT);
+		} else if (dead || vbr->returns == VBLK_CHANCES) {
+			blk_mq_end_request(rq, BLK_STS_IOERR);
+		} else {
+			vbr->returns++;
+			/* vblk_prepare() goes on with these counts. */
+			rq->rq_flags |= RQF_DONTPREP;
+			blk_mq_requeue_request(rq, false);
+		}
+	}
+}
+
+/* Reset it, and set it up again unless it is leaving or has no chances left. */
+static void vblk_reset(struct vblk *vblk)
+{
+	struct request_queue *queue = vblk->disk->queue;
+	struct vblk_done done = VBLK_DONE_INIT(done);
+	struct virtio_device *vdev = vblk->vdev;
+	unsigned int i;
+	int err = 0;
+
+	trace_vblk_reset(vblk, true, 0);
+	dev_warn(&vdev->dev, "[%s] %s: resetting it\n", vblk->disk->disk_name,
+		 vblk->broken);
+	/* Who still looks at the ring does so under its lock. */
+	blk_mq_quiesce_queue(queue);
+	if (!vblk_reset_device(vdev) || vblk->phase == VBLK_LEAVING)
+		err = -ENODEV;
+	else if (!vblk_has_chances(vblk))
+		err = -EIO;
+	for (i = 0; i < vblk->num_vqs; i++)
+		vblk_take_back(&vblk->queues[i], &done);
+	vblk_del_vqs(vblk);
+
+	if (!err) {
+		err = vblk_set_up(vblk);
+		if (err)
+			vblk_reset_device(vdev);
+	}
+	if (err)
+		vblk_is_dead(vblk, err);
+	else
+		vblk_is_back(vblk);
+
+	vblk_return(&done, err);
+	blk_mq_unquiesce_queue(queue);
+	blk_mq_kick_requeue_list(queue);
+	trace_vblk_reset(vblk, false, err);
+}
+
+/**
+ * vblk_recover_work() - look at the device, and reset it if need be
+ * @work: the disk's recover_work
+ *
+ * A device says that it needs a reset in its status (VIRTIO 1.2, 2.1.2).
+ */
+void vblk_recover_work(struct work_struct *work)
+{
+	struct vblk *vblk = container_of(work, struct vblk, recover_work);
+	/* Memory must not have to be written to this disk first. */
+	unsigned int noio = memalloc_noio_save();
+
+	mutex_lock(&vblk->phase_lock);
+	if (vblk->phase == VBLK_LIVE || vblk->phase == VBLK_LEAVING) {
+		if (!vblk->broken &&
+		    vblk->vdev->config->get_status(vblk->vdev) & VIRTIO_CONFIG_S_NEEDS_RESET)
+			vblk->broken = "the device says that it needs a reset";
+		/* One without rings was given up before. */
+		if (vblk->broken && vblk->queues[0].vq)
+			vblk_reset(vblk);
+	}
+	mutex_unlock(&vblk->phase_lock);
+	memalloc_noio_restore(noio);
+}

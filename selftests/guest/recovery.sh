@@ -1,0 +1,282 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Devices that stop working, say that they want to be reset, or are pulled out
+# (mock devices do): whatever was in flight ends, and right.
+set -eu
+# shellcheck source=selftests/guest/lib.sh
+. /vblk/selftests/guest/lib.sh
+# shellcheck source=selftests/guest/mock/lib.sh
+. /vblk/selftests/guest/mock/lib.sh
+
+driver=/sys/bus/virtio/drivers/virtio_blk
+parameter=/sys/module/virtio_blk/parameters/fail_after
+bound=5		# seconds that anything may take
+
+# add_disk NAME KEY=VALUE...: sets vdx. A request is asked after every second.
+add_disk()
+{
+	add "$@" size=40
+	vdx=$(disk "$1")
+	[ "$vdx" ] || fail "no disk"
+	echo 1000 >"/sys/block/$vdx/queue/io_timeout"
+	mark "$vdx"
+}
+
+# in_time COMMAND...: whatever comes of it, in seconds.
+in_time()
+{
+	local status=0
+	SECONDS=0
+	"$@" || status=$?
+	is $SECONDS -le $bound "seconds for: $*"
+	return $status
+}
+
+# resets NAME N: so many, since it was there
+resets()
+{
+	[ "$(seen "$1" resets)" -ge "$2" ]
+}
+
+stop_poller()
+{
+	poller -c "/dev/$vdx" "$1" >/tmp/poller &
+	poller=$!
+	wait_for 10 state $poller T
+}
+
+continue_poller()
+{
+	kill -CONT $poller
+	wait $poller || fail "the poller failed: $(cat /tmp/poller)"
+}
+
+idle()
+{
+	local before
+	add_disk lame
+	before=$(seen lame resets)
+	change lame needs_reset
+	wait_for $bound resets lame $((before + 1))
+	in_time works "$vdx"
+	complained "\[$vdx\] .*needs a reset"
+	same $(($(seen lame resets) - before)) 1 "resets"
+	lawful lame
+	remove lame
+}
+
+# Writes that are read back later, and more resets than a device gets that does
+# nothing between two of them.
+loaded()
+{
+	local before times=8 job i
+	add_disk lame "$@"
+	rm -f /tmp/enough
+	verified() {
+		until [ -e /tmp/enough ]; do
+			plain_and_polled 8M --filename="/dev/$vdx" --rw=randwrite --bs=4k \
+				--size=2M --iodepth=16 --fsync=8 --verify=crc32c || return
+		done
+	}
+	verified &
+	job=$!
+	for ((i = 1; i <= times; i++)); do
+		wait_for 20 grown_beyond polled $((i * 100))
+		wait_for 20 grown_beyond plain $((i * 100))
+		before=$(seen lame resets)
+		change lame stuck=1 says_so=1
+		wait_for $bound resets lame $((before + 1))
+	done
+	touch /tmp/enough
+	wait $job
+	cat "$counters/$vdx"
+	is "$(grown returned)" -ge $times "requests taken back"
+	all_accounted "$vdx"
+	works "$vdx"
+	lawful lame
+	remove lame
+}
+
+stopped_poller()
+{
+	add_disk lame
+	change lame stuck=1
+	stop_poller 16
+	change lame needs_reset
+	in_time reader "/dev/$vdx" 20
+	same "$(grown returned)" 16 "requests taken back"
+	continue_poller
+	all_accounted "$vdx"
+	lawful lame
+	remove lame
+}
+
+# dead: every request ends with an error, and so does what comes later.
+dead()
+{
+	refused in_time reader "/dev/$vdx" 1
+	refused in_time poller -n 8 "/dev/$vdx" 4
+	dmesg | grep "\[$vdx\] could not be set up again" || fail "not said in the log"
+}
+
+# given_up RESETS KEY=VALUE...
+given_up()
+{
+	local before times=$1
+	shift
+	add_disk lame
+	before=$(seen lame resets)
+	change lame says_so=1 "$@"
+	dead
+	same $(($(seen lame resets) - before)) "$times" "resets"
+	lawful lame
+	in_time remove lame
+	add_disk fresh
+	works "$vdx"
+	remove fresh
+}
+
+one_read()
+{
+	reader "/dev/$vdx" 1
+}
+
+one_poll()
+{
+	poller -n 1 "/dev/$vdx" 1
+}
+
+# What had been in flight for long enough ends with an error, and the rest goes on.
+fails_after()
+{
+	add_disk slow
+	echo 2 >$parameter
+	change slow stuck=1
+	refused in_time "$@"
+	echo 0 >$parameter
+	in_time works "$vdx"
+	dmesg_has "\[$vdx\] .*fail_after= seconds: resetting" || fail "not said in the log"
+	lawful slow
+	remove slow
+}
+
+never_fails()
+{
+	local pid
+	add_disk slow
+	change slow stuck=1
+	reader "/dev/$vdx" 1 &
+	pid=$!
+	wait_for 10 grown_beyond timeouts 2
+	kill -0 $pid || fail "it ended"
+	change slow needs_reset
+	in_time wait $pid || fail "it failed"
+	remove slow
+}
+
+out_of_range()
+{
+	local value
+	dmesg --clear
+	for value in -1 86401 4294967296 soon; do
+		{ refused eval "echo $value >$parameter"; } 2>/dev/null
+		same "$(cat $parameter)" 0 "fail_after"
+	done
+	same "$(dmesg | grep -c 'fail_after must be 0 (never) to 86400 seconds')" 4 "lines in the log"
+}
+
+cache_type()
+{
+	add_disk cached features="$(features CONFIG_WCE)" writeback=1
+	echo "write through" >"/sys/block/$vdx/cache_type"
+	change cached needs_reset
+	wait_for $bound dmesg_has "needs a reset"
+	in_time reader "/dev/$vdx" 1
+	same "$(seen cached writeback)" 0 "writeback"
+	echo "write back" >"/sys/block/$vdx/cache_type"
+	same "$(seen cached writeback)" 1 "writeback"
+	lawful cached
+	remove cached
+}
+
+dmesg_has()
+{
+	dmesg | grep -q "$1"
+}
+
+# pulled DISK-NAME: its requests in flight end with errors, and it goes.
+pulled()
+{
+	local jobs=() cpu
+	add_disk gone
+	for cpu in 0 1; do
+		taskset -c $cpu poller -r "/dev/$vdx" 8 >/dev/null 2>&1 &
+		jobs+=($!)
+		taskset -c $cpu reader "/dev/$vdx" 100000000 >/dev/null 2>&1 &
+		jobs+=($!)
+	done
+	wait_for 20 grown_beyond polled 100
+	wait_for 20 grown_beyond plain 20
+	change gone stuck=100
+	poller "/dev/$vdx" 16 >/tmp/poller 2>&1 &
+	wait_for 10 state $! T
+	change gone gone=1
+	in_time remove gone
+	[ ! -e "/sys/block/$vdx" ] || fail "$vdx is still there"
+	kill -CONT $!
+	kill -KILL "${jobs[@]}" 2>/dev/null || true
+	! wait $! || fail "a poller that was stopped had no errors"
+	cat /tmp/poller
+}
+
+# With a file system on it that is written to
+pulled_mounted()
+{
+	local job
+	add_disk gone
+	mkfs.ext4 -q "/dev/$vdx"
+	mkdir -p /tmp/mnt
+	mount "/dev/$vdx" /tmp/mnt
+	(while dd if=/dev/zero of=/tmp/mnt/file bs=64k count=32 conv=fsync 2>/dev/null; do :; done) &
+	job=$!
+	wait_for 20 grown_beyond plain 100
+	change gone gone=1
+	in_time remove gone
+	in_time wait $job
+	in_time umount /tmp/mnt
+}
+
+# unbound KEY=VALUE...: from a device that does nothing any more
+unbound()
+{
+	local pid
+	add_disk lame
+	change lame stuck=100 "$@"
+	reader "/dev/$vdx" 1 &
+	pid=$!
+	stop_poller 16
+	in_time eval "seen lame device >$driver/unbind"
+	in_time eval "! wait $pid" || fail "the read had no error"
+	kill -KILL $poller
+	lawful lame
+	remove lame
+}
+
+check "asks for a reset: it is reset and goes on" idle
+check "asks for it under load: nothing is lost" loaded num_queues=2
+check "asks for it under load, without event index: nothing is lost" \
+	loaded features=$(($(features) & ~(1 << bits[EVENT_IDX])))
+check "asks for it while a poller is stopped: nobody waits" stopped_poller
+check "asks for it all the time: it is given up" given_up 4 stuck=100
+check "has no queues after a reset: it is given up" given_up 2 stuck=1 vqs=0
+check "does not answer: it is asked after, and nothing fails" never_fails
+check "does not answer, fail_after=2: the read fails" fails_after one_read
+check "does not answer, fail_after=2: a polled read fails" fails_after one_poll
+check "fail_after out of range is refused" out_of_range
+check "a reset does not change the cache's type" cache_type
+check "pulled out under load, with a stopped poller: in seconds" pulled
+check "pulled out from below a file system: in seconds" pulled_mounted
+check "unbound from a device that does not answer" unbound
+check "unbound from a device that wants to be reset" unbound says_so=1
+finish
