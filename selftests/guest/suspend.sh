@@ -76,9 +76,22 @@ queues_stay()
 	works vda
 }
 
+# The device is back in what it is without being told: caching.
+cache_type()
+{
+	local type=/sys/block/vda/cache_type
+	echo "write through" >$type
+	slept as_far_as devices
+	same "$(cat $type)" "write through"
+	echo "write back" >$type
+	slept as_far_as devices
+	same "$(cat $type)" "write back"
+}
+
 check "devices suspend under verified load" under_load 2 slept as_far_as devices
 check "to RAM and back, under verified load" under_load 2 slept as_far_as core
 check "to disk and back, under verified load" under_load 2 slept to_disk
 check "with a stopped poller's requests in flight" stopped_poller
 check "queues stay as many as at probe" queues_stay
+check "the cache keeps its type" cache_type
 finish
