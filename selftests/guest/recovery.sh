@@ -48,8 +48,8 @@ stop_poller()
 
 continue_poller()
 {
-	kill -CONT $poller
-	wait $poller || fail "the poller failed: $(cat /tmp/poller)"
+	kill -CONT "$poller"
+	wait "$poller" || fail "the poller failed: $(cat /tmp/poller)"
 }
 
 idle()
@@ -75,8 +75,10 @@ loaded()
 	rm -f /tmp/enough
 	verified() {
 		until [ -e /tmp/enough ]; do
-			plain_and_polled 8M --filename="/dev/$vdx" --rw=randwrite --bs=4k \
-				--size=2M --iodepth=16 --fsync=8 --verify=crc32c || return
+			quiet_fio --ioengine=io_uring --filename="/dev/$vdx" --rw=randwrite \
+				--bs=4k --size=2M --iodepth=16 --verify=crc32c \
+				--name=plain --offset=0 --fsync=8 \
+				--name=polled --hipri=1 --offset=8M || return
 		done
 	}
 	verified &
