@@ -140,9 +140,8 @@ static int vblk_probe(struct virtio_device *vdev)
 tags:
 	blk_mq_free_tag_set(&vblk->set);
 reset:
-	vblk_reset_device(vdev);
+	vblk_shut(vblk);
 	cancel_work_sync(&vblk->config_work);
-	vblk_del_vqs(vblk);
 free:
 	vblk_free(vblk);
 	return err;
@@ -158,9 +157,8 @@ static void vblk_remove(struct virtio_device *vdev)
 	cancel_work_sync(&vblk->recover_work);
 	blk_mq_free_tag_set(&vblk->set);
 
-	vblk_reset_device(vdev);
+	vblk_shut(vblk);
 	cancel_work_sync(&vblk->config_work);
-	vblk_del_vqs(vblk);
 	vblk_put_disk(vblk);
 }
 

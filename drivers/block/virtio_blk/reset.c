@@ -78,19 +78,28 @@ static void vblk_is_dead(struct vblk *vblk, int err)
 		vblk->disk->disk_name, err);
 }
 
-/**
- * vblk_reset_device() - have the device forget us
- * @vdev: the device
- *
- * Return: false if it is not there any more, and then nothing was done: the
- * transports wait for the end of a reset for ever.
+/*
+ * Have the device forget us; false if it is not there any more. The transports
+ * would wait for the end of such a reset for ever.
  */
-bool vblk_reset_device(struct virtio_device *vdev)
+static bool vblk_reset_device(struct virtio_device *vdev)
 {
 	if (vdev->config->get_status(vdev) == VBLK_STATUS_GONE)
 		return false;
 	virtio_reset_device(vdev);
 	return true;
+}
+
+/**
+ * vblk_shut() - reset the device and give the rings back
+ * @vblk: the disk, with nothing in flight; one that was given up has no rings
+ */
+void vblk_shut(struct vblk *vblk)
+{
+	if (!vblk->queues[0].vq)
+		return;
+	vblk_reset_device(vblk->vdev);
+	vblk_del_vqs(vblk);
 }
 
 /* Somebody is going to wait for what is in flight, perhaps at a stopped poller. */
@@ -138,8 +147,7 @@ int vblk_stop(struct virtio_device *vdev)
 	mutex_unlock(&vblk->phase_lock);
 	blk_mq_unfreeze_queue(queue, memflags);
 
-	vblk_reset_device(vdev);
-	vblk_del_vqs(vblk);
+	vblk_shut(vblk);
 	return 0;
 }
 
@@ -159,6 +167,7 @@ int vblk_restart(struct virtio_device *vdev)
 	vblk_release(vblk);
 	err = vblk_find_vqs(vblk);
 	if (err) {
+		vblk_reset_device(vdev);
 		vblk_is_dead(vblk, err);
 	} else {
 		vblk_restore_cache(vblk);

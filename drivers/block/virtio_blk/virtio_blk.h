@@ -225,7 +225,7 @@ void vblk_free(struct vblk *vblk);
 /* reset.c */
 extern struct workqueue_struct *vblk_reset_wq;
 int vblk_hello(struct virtio_device *vdev);
-bool vblk_reset_device(struct virtio_device *vdev);
+void vblk_shut(struct vblk *vblk);
 int vblk_stop(struct virtio_device *vdev);
 int vblk_restart(struct virtio_device *vdev);
 void vblk_shutdown(struct virtio_device *vdev);

@@ -144,7 +144,7 @@ static u8 mock_get_status(struct virtio_device *vdev)
 {
 	struct mock *mock = to_mock(vdev);
 
-	/* Without queues the core is about to forget it, and asks whether it was reset. */
+	/* Once there are no queues, it is the core that complains of one not reset. */
 	if (mock->opt.gone)
 		return mock->num_vqs ? 0xff : 0;
 	return mock->status;
