@@ -40,6 +40,11 @@ suite guest polling "$smoke" --cpus 1 --queues 1 --disk null
 suite guest stalled "$smoke" --cpus 1 --queues 1 \
 	--disk null --disk null:2000000 --disk null:200000000
 
+# All sorts of pollers beside a plain reader: a device of 2 ms, a full ring of 16,
+# and a file system.
+suite guest pollers "$main" --cpus 2 --queues 1 \
+	--disk null:2000000 --disk null:2000000,queue-size=16 --disk ram:256M
+
 # One queue, and pollers and interrupts on different vCPUs.
 suite guest mixed "$main" --cpus 2 --queues 1 \
 	--disk null --disk null:2000000 --disk ram:64M,queue-size=16

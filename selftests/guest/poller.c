@@ -26,6 +26,7 @@ enum mode {
 	STOP,		/* submit all, stop, and reap when continued */
 	AGAIN,		/* the same, again and again: continued by a child */
 	RUN,		/* never stop; until SIGTERM, or so many reads */
+	LEAVE,		/* submit all and exit, nothing reaped */
 	BURSTS,		/* so many times: submit all, reap all */
 };
 
@@ -34,6 +35,7 @@ static unsigned char *bufs;
 static unsigned int depth;
 static int fd;
 static unsigned long reads, errors, next_block, limit = -1UL;
+static unsigned int pause_us;	/* between two looks, when there is work to do */
 static volatile sig_atomic_t ended;
 
 static void on_term(int sig)
@@ -68,6 +70,8 @@ static unsigned int reap_one(void)
 	unsigned int slot;
 	int err;
 
+	if (pause_us && io_uring_peek_cqe(&ring, &cqe))
+		usleep(pause_us);
 	do {
 		err = io_uring_wait_cqe(&ring, &cqe);
 	} while (err == -EINTR);
@@ -155,7 +159,7 @@ int main(int argc, char **argv)
 	bool check = false;
 	int opt, error;
 
-	while ((opt = getopt(argc, argv, "acrn:b:")) > 0) {
+	while ((opt = getopt(argc, argv, "acrxn:b:s:")) > 0) {
 		switch (opt) {
 		case 'a':
 			mode = AGAIN;
@@ -171,6 +175,13 @@ int main(int argc, char **argv)
 			limit = atol(optarg);
 			mode = BURSTS;
 			break;
+		case 's':
+			pause_us = atoi(optarg);
+			mode = RUN;
+			break;
+		case 'x':
+			mode = LEAVE;
+			break;
 		case 'c':
 			check = true;
 			break;
@@ -179,8 +190,8 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc - optind != 2)
-		errx(2, "usage: poller [-a again|-r run|-n READS|-b BURSTS] [-c compare] "
-		     "DISK DEPTH");
+		errx(2, "usage: poller [-a again|-r run|-n READS|-b BURSTS|-s PAUSE_US|-x exit] "
+		     "[-c compare] DISK DEPTH");
 	depth = atoi(argv[optind + 1]);
 	if (!depth || depth > MAX_DEPTH)
 		errx(2, "DEPTH is 1 to %d", MAX_DEPTH);
@@ -207,6 +218,11 @@ int main(int argc, char **argv)
 		while (!ended)
 			one_round(true);
 		break;
+	case LEAVE:
+		while (depth--)
+			submit_one(depth);
+		submit();
+		return 0;
 	case BURSTS:
 		while (limit--)
 			one_round(false);

@@ -131,7 +131,7 @@ after_a_stall()
 	all_accounted vda
 }
 
-for depth in 1 4 64; do
+for depth in 1 4 64 256; do
 	check "stopped poller with $depth in flight: plain reads in time" stopped_poller $depth
 done
 for depth in 1 64; do

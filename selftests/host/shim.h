@@ -127,6 +127,7 @@ struct sg_table {
 #define rq_list_for_each(list, rq)	for ((rq) = *(list); (rq); (rq) = NULL)
 #define blk_mq_add_to_batch(rq, iob, error, fn)	((void)(iob), (void)(fn), false)
 #define blk_mq_end_request_batch(iob)	((void)(iob))
+#define blk_should_fake_timeout(q)	false
 #define trace_vblk_reap(q, rq, who)	((void)(rq))
 #define trace_vblk_callbacks(q, on, why)	((void)(why))
 #define trace_vblk_stall(q)		((void)(q))

@@ -149,6 +149,11 @@ unsigned int vblk_finish(struct vblk_done *done, struct io_comp_batch *iob)
 
 		n++;
 		next = vbr->next;
+		/* Fault injection (io-timeout-fail): vblk_timeout() completes it. */
+		if (unlikely(blk_should_fake_timeout(rq->q))) {
+			vbr->dropped = true;
+			continue;
+		}
 		if (vbr->kind == VBLK_POLLED) {
 			/* With a flush to follow, an interrupt may end it later. */
 			if (in_interrupt() || rq->rq_flags & RQF_FLUSH_SEQ)

@@ -83,11 +83,18 @@ static void vblk_judge(struct vblk *vblk, struct vblk_req *vbr)
 enum blk_eh_timer_return vblk_timeout(struct request *rq)
 {
 	struct vblk_queue *q = vblk_hctx_queue(rq->mq_hctx);
+	struct vblk_req *vbr = blk_mq_rq_to_pdu(rq);
 	struct vblk_done done = VBLK_DONE_INIT(done);
 	struct vblk *vblk = q->vblk;
 	bool lost = false, first;
 	unsigned int found;
 	unsigned long flags;
+
+	if (vbr->dropped) {
+		vbr->dropped = false;
+		blk_mq_complete_request(rq);
+		return BLK_EH_DONE;
+	}
 
 	spin_lock_irqsave(&q->lock, flags);
 	q->stats.timeouts++;
@@ -112,6 +119,6 @@ enum blk_eh_timer_return vblk_timeout(struct request *rq)
 		mutex_unlock(&vblk->phase_lock);
 	}
 	vblk_report_waiting(q, rq);
-	vblk_judge(vblk, blk_mq_rq_to_pdu(rq));
+	vblk_judge(vblk, vbr);
 	return BLK_EH_RESET_TIMER;
 }

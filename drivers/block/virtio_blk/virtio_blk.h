@@ -83,6 +83,7 @@ struct vblk_req {
 	u8 kind;			/* enum vblk_kind, fixed when added */
 	u8 returns;			/* how often a reset took it back */
 	bool expired;			/* ends with an error in the next reset */
+	bool dropped;			/* off the ring, not completed: a test of timeouts */
 	bool ranges;			/* the data is a table of ranges, kmalloced */
 	unsigned long since;		/* submitted first, in jiffies */
 	struct vblk_req *next;		/* on a list of reaped requests */
