@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * For libFuzzer: the input is what a front end says, a record a message:
+ *
+ *   byte     request (of the protocol), modulo 48
+ *   byte     bits 0 to 3: how many file descriptors go with it; 4: they are memory,
+ *            else eventfds; 5: a wrong version; 6: a reply is wanted; 7: cut short
+ *   2 bytes  size of the payload, modulo 600
+ *   bytes    the payload, as many as there are
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../tools/vblkdev/vhost_user.h"
+
+#define MEMORY		0x8000u
+#define MAX_FDS		8u
+#define MAX_PAYLOAD	600u
+
+static struct device dev;
+static int memory_fd;
+
+static void set_up(void)
+{
+	dev.opt.queues = 2;
+	dev.opt.queue_size = 16;
+	dev.opt.batch = true;
+	dev.opt.serial = "fuzz";
+	faults_init(&dev.faults, 1);
+	backend_open(&dev.backend, "ram:64K");
+	config_init(&dev);
+	device_init(&dev);
+	memory_fd = memfd_create("guest", MFD_CLOEXEC);
+	if (ftruncate(memory_fd, MEMORY))
+		_exit(1);
+}
+
+static void send_message(int sock, const uint8_t *record, const uint8_t *payload, size_t size)
+{
+	uint32_t header[3] = { record[0] % 48, record[1] & 0x20 ? 2 : 1, size };
+	unsigned int i, n = record[1] & 0xf;
+	char control[CMSG_SPACE(MAX_FDS * sizeof(int))] = { };
+	struct iovec iov[2] = {
+		{ header, record[1] & 0x80 ? 7 : sizeof(header) },
+		{ (void *)payload, record[1] & 0x80 ? 0 : size },
+	};
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	struct cmsghdr *c;
+	int fds[MAX_FDS];
+
+	if (record[1] & 0x40)
+		header[1] |= 8;
+	n = n > MAX_FDS ? MAX_FDS : n;
+	for (i = 0; i < n; i++)
+		fds[i] = record[1] & 0x10 ? dup(memory_fd) : eventfd(0, EFD_NONBLOCK);
+	if (n) {
+		msg.msg_control = control;
+		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n * sizeof(int));
+	}
+	(void)!sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n)
+		close(fds[--n]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char answer[1024];
+	bool open = true;
+	int pair[2];
+
+	if (!dev.opt.queues)
+		set_up();
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return 0;
+	vu_connect(&dev, pair[1]);
+	while (open && size >= 4) {
+		size_t payload = (data[2] | data[3] << 8) % MAX_PAYLOAD;
+
+		payload = payload > size - 4 ? size - 4 : payload;
+		send_message(pair[0], data, data + 4, payload);
+		data += 4 + payload;
+		size -= 4 + payload;
+		/* Header and payload; what is left over is the next one's. */
+		open = vu_readable(&dev) && vu_readable(&dev);
+		while (recv(pair[0], answer, sizeof(answer), MSG_DONTWAIT) > 0)
+			;
+	}
+	close(pair[0]);
+	vu_disconnect(&dev);
+	return 0;
+}
