@@ -52,7 +52,7 @@ line()
 	done
 	for key in plain polled reaped_poll reaped_irq reaped_guard reaped_other \
 		kicks kicks_saved kicks_core ring_full irqs irqs_idle cb_on cb_off \
-		guard_fired stalls sleepers inflight_plain inflight_polled callbacks \
+		guard_fired stalls sleepers timeouts returned inflight_plain inflight_polled callbacks \
 		polls; do
 		text+=" $key=${given[$key]:-0}"
 	done
@@ -224,6 +224,12 @@ verdicts()
 	verdict interrupted "late"
 	one plain=1000 reaped_irq=1000
 	verdict plain "not-asked"
+	one plain=1000 reaped_irq=999 timeouts=3 returned=1
+	verdict plain "not-asked timeouts reset"
+	stat | grep -q 'than queue/io_timeout: 3 '
+	stat | grep -q 'took back from the device: 1 '
+	one timeouts=1
+	verdict idle "timeouts"
 }
 
 schedulers()

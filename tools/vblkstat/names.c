@@ -21,6 +21,8 @@ const char * const key_names[KEY_COUNT] = {
 	[KEY_GUARD_FIRED] = "guard_fired",
 	[KEY_STALLS] = "stalls",
 	[KEY_SLEEPERS] = "sleepers",
+	[KEY_TIMEOUTS] = "timeouts",
+	[KEY_RETURNED] = "returned",
 };
 
 const char * const callbacks_names[] = {

@@ -113,6 +113,19 @@ static void why_not_by_poller(struct verdict *v, const struct queue *q)
 			q->value[KEY_SLEEPERS]);
 }
 
+/* Whatever is polled or not: the device is in trouble. */
+static void why_late(struct verdict *v, const struct queue *q)
+{
+	if (q->value[KEY_TIMEOUTS])
+		because(v, "timeouts",
+			"times that the device had a request for longer than queue/io_timeout: %llu (see the kernel's log)",
+			q->value[KEY_TIMEOUTS]);
+	if (q->value[KEY_RETURNED])
+		because(v, "reset",
+			"requests that a reset took back from the device: %llu (see the kernel's log)",
+			q->value[KEY_RETURNED]);
+}
+
 static void judge_polled(struct verdict *v, const struct period *p,
 			 const struct snapshot *s)
 {
@@ -187,6 +200,7 @@ void verdict_make(struct verdict *v, const struct period *p, const struct snapsh
 	switch (p->disk->driver) {
 	case OURS:
 		judge(v, p, s);
+		why_late(v, &p->total);
 		break;
 	case STOCK:
 		say(v, "stock",
