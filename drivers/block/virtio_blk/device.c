@@ -141,7 +141,7 @@ tags:
 	blk_mq_free_tag_set(&vblk->set);
 reset:
 	vblk_shut(vblk);
-	cancel_work_sync(&vblk->config_work);
+	cancel_work_sync(&vblk->recover_work);
 free:
 	vblk_free(vblk);
 	return err;
@@ -154,11 +154,12 @@ static void vblk_remove(struct virtio_device *vdev)
 	vblk_debugfs_del(vblk);
 	vblk_leave(vblk);
 	del_gendisk(vblk->disk);
-	cancel_work_sync(&vblk->recover_work);
+	vblk_off(vblk);
 	blk_mq_free_tag_set(&vblk->set);
 
 	vblk_shut(vblk);
 	cancel_work_sync(&vblk->config_work);
+	cancel_work_sync(&vblk->recover_work);
 	vblk_put_disk(vblk);
 }
 

@@ -194,8 +194,8 @@ int vblk_add_disk(struct vblk *vblk, const struct vblk_limits *vl, u64 capacity)
 	if (!err)
 		return 0;
 put:
-	vblk_leave(vblk);
-	cancel_work_sync(&vblk->recover_work);
+	vblk_off(vblk);
+	cancel_work_sync(&vblk->config_work);
 	disk->private_data = NULL;
 	put_disk(disk);
 	return err;

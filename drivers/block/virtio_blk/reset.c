@@ -8,7 +8,8 @@
  * sets it up again and lets all of that be submitted once more. Requests in
  * flight have no order among each other, a flush covers what was complete before
  * it was submitted, and a reset does not empty the device's cache, so repeating
- * them keeps what flushes promise.
+ * them keeps what flushes promise. (In a sequential zone a write that was done
+ * before fails, as one that is not at the write pointer.)
  *
  * A device that breaks again before it completed anything is given up after a few
  * times, and so is a request that was in flight each time: they end with an error.
@@ -206,6 +207,19 @@ void vblk_leave(struct vblk *vblk)
 }
 
 /**
+ * vblk_off() - the end of recovery
+ * @vblk: the disk; nothing is in flight, or nobody waits for it any more
+ *
+ * When this returns, recover_work looks at neither the disk nor the device.
+ */
+void vblk_off(struct vblk *vblk)
+{
+	mutex_lock(&vblk->phase_lock);
+	WRITE_ONCE(vblk->phase, VBLK_OFF);
+	mutex_unlock(&vblk->phase_lock);
+}
+
+/**
  * vblk_shutdown() - the machine goes down, or gives way to another kernel
  * @vdev: the device
  *
@@ -213,11 +227,7 @@ void vblk_leave(struct vblk *vblk)
  */
 void vblk_shutdown(struct virtio_device *vdev)
 {
-	struct vblk *vblk = vdev->priv;
-
-	mutex_lock(&vblk->phase_lock);
-	vblk->phase = VBLK_STOPPED;
-	mutex_unlock(&vblk->phase_lock);
+	vblk_off(vdev->priv);
 	virtio_device_shutdown(vdev);
 }
 

@@ -166,7 +166,7 @@ struct vblk_queue {
 
 /* Where a disk is in its life; see reset.c. */
 enum vblk_phase {
-	VBLK_NEW,
+	VBLK_OFF,		/* the device is left alone, even if it breaks */
 	VBLK_LIVE,		/* a device that breaks is recovered */
 	VBLK_STOPPED,		/* no rings; requests wait */
 	VBLK_LEAVING,		/* a device that breaks is given up */
@@ -231,6 +231,7 @@ int vblk_stop(struct virtio_device *vdev);
 int vblk_restart(struct virtio_device *vdev);
 void vblk_shutdown(struct virtio_device *vdev);
 void vblk_leave(struct vblk *vblk);
+void vblk_off(struct vblk *vblk);
 void vblk_recover(struct vblk *vblk, const char *why);
 void vblk_recover_work(struct work_struct *work);
 
