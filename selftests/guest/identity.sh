@@ -10,12 +10,13 @@ set -eu
 
 # Attributes of a disk that differ from the stock driver's, on purpose:
 #  io_poll, io_poll_delay	every disk polls
+#  io_timeout			what is late is asked after
 #  mq/				two contexts a queue
 #  max_segments of vdd		a chain is never longer than the ring
 # Those contexts also make the default scheduler another one (see schedulers), and
 # with it queue/iosched/, nr_requests and async_depth. So they are compared under
 # one scheduler.
-deliberate='^[^ ]*/(queue/(io_poll|io_poll_delay)|mq/.*) |^vdd/queue/max_segments '
+deliberate='^[^ ]*/(queue/(io_poll|io_poll_delay|io_timeout)|mq/.*) |^vdd/queue/max_segments '
 #  nr_requests of vdd		it goes by the ring of 16 that vdd has
 ! kernel shares_depth || deliberate+='|^vdd/queue/nr_requests '
 

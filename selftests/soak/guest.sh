@@ -73,6 +73,7 @@ stopped_poller()
 	one_of vda vdb "$mock"
 	poller "/dev/$choice" $((RANDOM % 64 + 1)) >/dev/null &
 	job=$!
+	wait_for 30 state $job T
 	a_while
 	one_of CONT KILL
 	kill "-$choice" $job
@@ -188,6 +189,25 @@ pulled()
 
 # --- The course of it -----------------------------------------------------
 
+# happens EVENT SEED: false if it fails, or does not end
+happens()
+{
+	local job end=$((SECONDS + patience))
+	# shellcheck disable=SC2030	# a throw of its own
+	(RANDOM=$2 && set -e && "$1") >/tmp/event 2>&1 &
+	job=$!
+	while kill -0 $job 2>/dev/null; do
+		if [ $SECONDS -ge $end ]; then
+			cat /tmp/event
+			echo "$1 does not end:"
+			what_hangs
+			return 1
+		fi
+		sleep 0.05
+	done
+	wait $job || { cat /tmp/event; return 1; }
+}
+
 requests()
 {
 	echo $(($(counter vda plain) + $(counter vda polled) + $(counter vdb plain) +
@@ -234,9 +254,8 @@ last=0
 while [ $SECONDS -lt $((60 * minutes)) ] && [ ! -e /tmp/failed ]; do
 	one_of "${all[@]}"
 	event=$choice
-	dice=$RANDOM
-	(RANDOM=$dice && $event) >/tmp/event 2>&1 ||
-		{ cat /tmp/event; echo "the event $event failed" >>/tmp/failed; }
+	# shellcheck disable=SC2031
+	happens "$event" "$RANDOM" || echo "the event $event failed" >>/tmp/failed
 	events=$((events + 1))
 	[ $SECONDS -lt $next_report ] || { report; next_report=$((SECONDS + 20)); }
 	now=$(rounds)
