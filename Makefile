@@ -53,6 +53,10 @@ check-all:
 check-hostile:
 	@$(here)selftests/run $(addprefix --kernel ,$(KERNEL)) $(addprefix --driver ,$(DRIVER)) hostile
 
+soak:
+	@$(here)selftests/soak/run $(if $(KERNEL),--kernel $(KERNEL)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
 check-static check-host check-guest: check-%:
 	@$(here)selftests/run $*
 
@@ -70,9 +74,10 @@ help:
 	@echo 'make bench [QUICK=1]  compare with the stock driver in guests'
 	@echo 'make check            all tests; check-static, check-host, check-guest: some'
 	@echo 'make check-hostile    a device that does what none should; KERNEL=LINE, DRIVER=stock'
+	@echo 'make soak [MINUTES=]  verified I/O under a random mixture of events; KERNEL=, SEED='
 	@echo 'make check-all        everything on every kernel, and the long tests: hours'
 	@echo 'make vblkdev          build the device of our own: build/vblkdev/vblkdev --help'
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
 .PHONY: all modules load unload install uninstall deb vblkstat vblkdev bench check \
-	check-all check-static check-host check-guest check-hostile clean help
+	check-all soak check-static check-host check-guest check-hostile clean help
