@@ -28,15 +28,16 @@ end()
 	wait "$job" || fail "the poller failed: $(cat /tmp/poller)"
 }
 
-# read_in_time DISK: on CPU 0. A busy host can delay one read in any driver; broken
-# is who cannot do it in three attempts.
+# read_in_time DISK [p95_us]: on CPU 0. All reads, or where CPUs have more to do than
+# they can 19 of 20. A busy host can delay one read in any driver; broken is who
+# cannot do it in three attempts.
 read_in_time()
 {
 	local attempt
 	for attempt in 1 2 3; do
 		taskset -c 0 reader "/dev/$1" $reads >/tmp/reader
 		echo "attempt $attempt: $(cat /tmp/reader)"
-		[ "$(value max_us /tmp/reader)" -gt $bound_us ] || return 0
+		[ "$(value "${2:-max_us}" /tmp/reader)" -gt $bound_us ] || return 0
 	done
 	fail "reads took longer than $bound_us us"
 }
@@ -68,7 +69,7 @@ leaving()
 		done
 	) &
 	job=$!
-	read_in_time vda
+	read_in_time vda p95_us
 	wait $job || fail "the poller failed"
 	is "$(grown polled)" -ge $((30 * $1)) "polled requests"
 	all_accounted vda
@@ -152,7 +153,7 @@ realtime()
 	mark vda
 	start chrt -f 50 poller -r /dev/vda "$1"
 	polled_by_now 100
-	read_in_time vda
+	read_in_time vda p95_us
 	end
 	is "$(grown reaped_poll)" -ge 100 "requests reaped by the poller"
 	all_accounted vda
@@ -167,7 +168,7 @@ many()
 		jobs+=($!)
 	done
 	polled_by_now 200
-	read_in_time vda
+	read_in_time vda p95_us
 	kill -TERM "${jobs[@]}"
 	for job in "${jobs[@]}"; do
 		wait "$job" || fail "a poller failed"
@@ -186,8 +187,8 @@ full_ring()
 	cat /tmp/reader
 	end
 	is "$(grown ring_full)" -ge "$1" "times that the ring was full"
-	is "$(value p99_us /tmp/reader)" -le $bound_us "us, p99"
-	is "$(value max_us /tmp/reader)" -le $((10 * bound_us)) "us at most"
+	is "$(value p95_us /tmp/reader)" -le $bound_us "us, p95"
+	is "$(value max_us /tmp/reader)" -le $((20 * bound_us)) "us at most"
 	all_accounted vdb
 }
 
