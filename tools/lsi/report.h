@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Checks and measurements, as KTAP, as a table and as JSON.
+ */
+#ifndef LSI_REPORT_H
+#define LSI_REPORT_H
+
+#include "trace.h"
+
+/* What QEMU is known to do wrong, and where that was seen. */
+struct known {
+	const char *what;
+	const char *versions;
+};
+
+/* No failure is expected. */
+extern bool report_strict;
+
+/* "name" holds if why is NULL; otherwise why not. It is expected to fail if known. */
+void report_check(const char *name, const struct known *known, const char *why);
+
+/* For why: text that lives until the next call but seven. */
+const char *why(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+struct row {
+	const char *rw;
+	unsigned int tags, latency_ms;
+	double seconds;
+	struct counts counts;
+};
+
+void report_row(const struct row *row);
+
+/* The table; into the file, if one is named, the rows; and the status to exit with. */
+int report_end(const char *json, const char *qemu_name);
+
+#endif /* LSI_REPORT_H */
