@@ -41,6 +41,10 @@ vblkdev:
 	@$(here)tools/deps host
 	@$(MAKE) -s -C $(here)tools/vblkdev
 
+lsi-probe:
+	@$(here)tools/deps host
+	@$(MAKE) -s -C $(here)tools/lsi
+
 bench:
 	@$(here)tools/bench/run $(if $(filter-out 0,$(QUICK)),--quick)
 
@@ -72,7 +76,8 @@ help:
 	@echo 'make check-hostile    a device that does what none should; KERNEL=LINE, DRIVER=stock'
 	@echo 'make check-all        everything on every kernel, and the long tests: hours'
 	@echo 'make vblkdev          build the device of our own: build/vblkdev/vblkdev --help'
+	@echo 'make lsi-probe        build build/lsi/lsi-probe: how QEMU queues at its lsi53c895a'
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
-.PHONY: all modules load unload install uninstall deb vblkstat vblkdev bench check \
-	check-all check-static check-host check-guest check-hostile clean help
+.PHONY: all modules load unload install uninstall deb vblkstat vblkdev lsi-probe bench \
+	check check-all check-static check-host check-guest check-hostile clean help

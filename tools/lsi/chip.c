@@ -214,12 +214,13 @@ void chip_reset(void)
 
 void chip_message(const uint8_t *message, unsigned int n, unsigned int last)
 {
-	struct instruction rest = { MOVE(MSG_OUT, last), IN_MAILBOX(message) + n - last };
+	const struct instruction rest = { MOVE(MSG_OUT, last), IN_MAILBOX(message) + n - last };
+	const struct instruction no_rest = { JUMP, AT(AT_WAIT_MESSAGE) };
 
 	memcpy(mailbox()->message, message, n);
 	at(AT_MESSAGE)->what = MOVE(MSG_OUT, n);
 	at(AT_MESSAGE_ONLY)->what = MOVE(MSG_OUT, n - last);
-	*at(AT_SET_ATN) = last ? program[AT_SET_ATN] : (struct instruction){ JUMP, AT(AT_WAIT_MESSAGE) };
+	*at(AT_SET_ATN) = last ? program[AT_SET_ATN] : no_rest;
 	*at(AT_MESSAGE_REST) = rest;
 }
 

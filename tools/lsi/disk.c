@@ -52,7 +52,7 @@ struct pending {
 
 struct disk {
 	int ours, theirs, stop;
-	uint8_t *data, *incoming;
+	uint8_t *data, *incoming, *outgoing;
 	pthread_t thread;
 	bool serving;
 
@@ -184,15 +184,14 @@ static bool finish(struct disk *disk, unsigned int i)
 	struct nbd_reply reply = {
 		.magic = htobe32(NBD_REPLY), .handle = request.handle,
 	};
-	bool ok;
-
 	disk->n_pending--;
 	memmove(disk->pending + i, disk->pending + i + 1,
 		(disk->n_pending - i) * sizeof(disk->pending[0]));
-	ok = put(disk, &reply, sizeof(reply));
-	if (request.type == NBD_READ)
-		ok = ok && put(disk, disk->data + request.offset, request.length);
-	return ok;
+	memcpy(disk->outgoing, &reply, sizeof(reply));
+	if (request.type != NBD_READ)
+		return put(disk, disk->outgoing, sizeof(reply));
+	memcpy(disk->outgoing + sizeof(reply), disk->data + request.offset, request.length);
+	return put(disk, disk->outgoing, sizeof(reply) + request.length);
 }
 
 static void count(struct disk *disk, const struct nbd_request *request)
@@ -306,8 +305,9 @@ struct disk *disk_open(void)
 	if (disk) {
 		disk->data = calloc(1, DISK_SIZE);
 		disk->incoming = malloc(MAX_BYTES);
+		disk->outgoing = malloc(sizeof(struct nbd_reply) + MAX_BYTES);
 	}
-	if (!disk || !disk->data || !disk->incoming)
+	if (!disk || !disk->data || !disk->incoming || !disk->outgoing)
 		die("no memory for a disk");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
 		die("no sockets: %s", strerror(errno));
@@ -330,6 +330,7 @@ void disk_close(struct disk *disk)
 	close(disk->stop);
 	free(disk->data);
 	free(disk->incoming);
+	free(disk->outgoing);
 	free(disk);
 }
 
@@ -359,37 +360,11 @@ void disk_mode(struct disk *disk, enum disk_mode mode, uint64_t latency_ns)
 	pthread_mutex_unlock(&disk->lock);
 }
 
-bool disk_release(struct disk *disk, uint64_t offset)
-{
-	bool found = false;
-	unsigned int i;
-
-	pthread_mutex_lock(&disk->lock);
-	for (i = 0; i < disk->n_pending && !found; i++) {
-		const struct nbd_request *request = &disk->pending[i].request;
-
-		if (offset >= request->offset && offset - request->offset < request->length)
-			found = finish(disk, i);
-	}
-	pthread_mutex_unlock(&disk->lock);
-	return found;
-}
-
 void disk_lose(struct disk *disk, uint64_t offset)
 {
 	pthread_mutex_lock(&disk->lock);
 	disk->lost = offset;
 	pthread_mutex_unlock(&disk->lock);
-}
-
-unsigned int disk_outstanding(struct disk *disk)
-{
-	unsigned int n;
-
-	pthread_mutex_lock(&disk->lock);
-	n = disk->n_pending;
-	pthread_mutex_unlock(&disk->lock);
-	return n;
 }
 
 struct disk_counts disk_counts(struct disk *disk)

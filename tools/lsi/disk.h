@@ -15,8 +15,11 @@
 
 enum disk_mode {
 	DISK_AT_ONCE,
-	DISK_REVERSED,	/* after the latency all that are there, the newest first */
-	DISK_HELD,	/* each by disk_release() */
+	/*
+	 * After the latency of the oldest, all that are there: the newest first.
+	 * (One reply alone QEMU 7.2 may keep to itself until the next one comes.)
+	 */
+	DISK_REVERSED,
 };
 
 struct disk_counts {
@@ -40,7 +43,6 @@ void disk_mode(struct disk *disk, enum disk_mode mode, uint64_t latency_ns);
 bool disk_release(struct disk *disk, uint64_t offset);
 /* Forgets the next request for this offset: it is never answered. */
 void disk_lose(struct disk *disk, uint64_t offset);
-unsigned int disk_outstanding(struct disk *disk);
 
 /* What came since the last call */
 struct disk_counts disk_counts(struct disk *disk);

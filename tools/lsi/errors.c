@@ -80,7 +80,7 @@ static void abort_test(const char *name, const struct known *known, bool in_one_
 
 void test_abort(void)
 {
-	abort_test("abort: one of 16 queued reads, and no other", NULL, true);
+	abort_test("abort: one of 16 queued reads, and no other", &known_abort, true);
 	abort_test("abort: the same, with the tag in a message of its own", NULL, false);
 }
 

@@ -15,6 +15,16 @@
 
 bool report_strict;
 
+const struct known known_serialized = {
+	.what = "a write keeps the bus until the disk has ended it",
+	.versions = "5.2 to 10.2",
+};
+
+const struct known known_abort = {
+	.what = "the tag before an abort in the same message is not looked at",
+	.versions = "5.2 to 10.2",
+};
+
 static unsigned int checks, failures, expected;
 static struct row rows[32];
 static unsigned int n_rows;
@@ -90,10 +100,10 @@ static void write_rows(const char *path, const char *qemu_name)
 	for (i = 0; i < n_rows; i++) {
 		const struct row *row = &rows[i];
 
-		fprintf(to, "%s\n {\"rw\": \"%s\", \"tags\": %u, \"latency_ms\": %u, \"seconds\": %.3f,",
-			i ? "," : "", row->rw, row->tags, row->latency_ms, row->seconds);
-		fprintf(to, " \"queued\": %u, \"max_outstanding\": %u, \"qemu\": \"%s\"}",
-			row->counts.queued, row->counts.max_outstanding, qemu_name);
+		fprintf(to, "%s\n {\"rw\": \"%s\", \"tags\": %u, \"latency_ms\": %u,",
+			i ? "," : "", row->rw, row->tags, row->latency_ms);
+		fprintf(to, " \"seconds\": %.3f, \"queued\": %u, \"max_outstanding\": %u, \"qemu\": \"%s\"}",
+			row->seconds, row->counts.queued, row->counts.max_outstanding, qemu_name);
 	}
 	fputs("\n]\n", to);
 	ok = !ferror(to);

@@ -7,11 +7,13 @@
 
 #include "trace.h"
 
-/* What QEMU is known to do wrong, and where that was seen. */
+/* What QEMU is known to do wrong, and the versions in which that was seen. */
 struct known {
 	const char *what;
 	const char *versions;
 };
+
+extern const struct known known_serialized, known_abort;
 
 /* No failure is expected. */
 extern bool report_strict;
