@@ -116,9 +116,11 @@ int main(int argc, char **argv)
 	for (i = optind; i < (unsigned int)argc; i++)
 		wanted[test_named(argv[i])] = true;
 
+	report_to(json, name);
+	qemu_lost = report_lost;
 	qemu_version(probe.program);
 	for (i = 0; i < ITEMS(tests); i++)
 		if (optind == argc || wanted[i])
 			tests[i].run();
-	return report_end(json, name);
+	return report_end();
 }

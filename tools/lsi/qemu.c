@@ -24,7 +24,10 @@
 
 struct qemu qemu = { .log = -1 };
 
+void (*qemu_lost)(const char *what);
+
 static pid_t child;
+static bool started;		/* so that what ends it now is a finding */
 static int ram_fd = -1, errors = -1;
 static int qtest = -1;
 static char answer[256];
@@ -88,6 +91,7 @@ static char *first_words(void)
 
 static void __attribute__((noreturn)) gone(void)
 {
+	char what[480];
 	const char *words;
 	int status = 0;
 
@@ -96,9 +100,12 @@ static void __attribute__((noreturn)) gone(void)
 	words = first_words();
 	if (strstr(words, "not a valid device model"))
 		die("this QEMU has no lsi53c895a or no scsi-hd: install qemu-system-x86");
-	if (WIFSIGNALED(status))
-		die("QEMU was ended by signal %d: %s", WTERMSIG(status), words);
-	die("QEMU ended with status %d: %s", WEXITSTATUS(status), words);
+	snprintf(what, sizeof(what), "QEMU ended with %s %d: %s",
+		 WIFSIGNALED(status) ? "signal" : "status",
+		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), words);
+	if (started)
+		qemu_lost(what);
+	die("%s", what);
 }
 
 /* --- qtest ------------------------------------------------------------------ */
@@ -305,6 +312,7 @@ void qemu_start(const char *program, const struct medium *medium, const char *co
 	/* Answered once all devices are there. */
 	io_read(0xcf8);
 
+	started = true;
 	said = first_words();
 	if (sscanf(said, "%*[^']'%63[^']' does not exist", name) == 1 && strstr(said, "trace"))
 		die("this QEMU (%s) has no trace event %s", qemu.version, name);
@@ -312,6 +320,7 @@ void qemu_start(const char *program, const struct medium *medium, const char *co
 
 void qemu_stop(void)
 {
+	started = false;
 	end_child(SIGKILL);
 	munmap(qemu.ram, RAM_SIZE);
 	close_fd(&ram_fd);

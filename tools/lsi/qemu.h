@@ -27,6 +27,9 @@ struct qemu {
 
 extern struct qemu qemu;
 
+/* Called with what QEMU said if it ends while it should not. */
+extern void (*qemu_lost)(const char *what);
+
 /* What --version says, into qemu. */
 void qemu_version(const char *program);
 

@@ -26,6 +26,7 @@ const struct known known_abort = {
 };
 
 static unsigned int checks, failures, expected;
+static const char *path, *qemu_name;
 static struct row rows[32];
 static unsigned int n_rows;
 
@@ -84,7 +85,7 @@ static void print_table(void)
 	}
 }
 
-static void write_rows(const char *path, const char *qemu_name)
+static void write_rows(void)
 {
 	char temporary[4096];
 	FILE *to;
@@ -102,8 +103,10 @@ static void write_rows(const char *path, const char *qemu_name)
 
 		fprintf(to, "%s\n {\"rw\": \"%s\", \"tags\": %u, \"latency_ms\": %u,",
 			i ? "," : "", row->rw, row->tags, row->latency_ms);
-		fprintf(to, " \"seconds\": %.3f, \"queued\": %u, \"max_outstanding\": %u, \"qemu\": \"%s\"}",
-			row->seconds, row->counts.queued, row->counts.max_outstanding, qemu_name);
+		fprintf(to, " \"seconds\": %.3f, \"queued\": %u,", row->seconds,
+			row->counts.queued);
+		fprintf(to, " \"max_outstanding\": %u, \"qemu\": \"%s\"}",
+			row->counts.max_outstanding, qemu_name);
 	}
 	fputs("\n]\n", to);
 	ok = !ferror(to);
@@ -115,13 +118,25 @@ static void write_rows(const char *path, const char *qemu_name)
 	}
 }
 
-int report_end(const char *json, const char *qemu_name)
+void report_to(const char *json, const char *name)
+{
+	path = json;
+	qemu_name = name;
+}
+
+int report_end(void)
 {
 	if (n_rows)
 		print_table();
-	if (json)
-		write_rows(json, qemu_name);
+	if (path)
+		write_rows();
 	printf("1..%u\n# %u passed, %u failed, %u expected to fail\n", checks,
 	       checks - failures - expected, failures, expected);
 	return failures ? 1 : 0;
+}
+
+void report_lost(const char *what)
+{
+	report_check("QEMU goes on to the end", NULL, what);
+	exit(report_end());
 }

@@ -33,7 +33,13 @@ struct row {
 
 void report_row(const struct row *row);
 
-/* The table; into the file, if one is named, the rows; and the status to exit with. */
-int report_end(const char *json, const char *qemu_name);
+/* Into which file the rows go, or NULL, and how QEMU is called there. */
+void report_to(const char *json, const char *qemu_name);
+
+/* The table, and the rows; the status to exit with. */
+int report_end(void);
+
+/* The same, because QEMU ended. */
+void report_lost(const char *what) __attribute__((noreturn));
 
 #endif /* LSI_REPORT_H */

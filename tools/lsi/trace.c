@@ -98,10 +98,16 @@ static void take(struct state *state, enum event event, const char *arguments)
 	}
 }
 
+/* Before the event QEMU 5.2 has "PID@SECONDS:", later versions only if asked to. */
 static void take_line(struct state *state, const char *line)
 {
-	size_t length = strcspn(line, " ");
+	size_t length = strcspn(line, " "), before = strcspn(line, ":");
 	unsigned int i;
+
+	if (before < length) {
+		line += before + 1;
+		length -= before + 1;
+	}
 
 	for (i = 0; i < EVENTS; i++)
 		if (!strncmp(line, trace_events[i], length) && !trace_events[i][length])
