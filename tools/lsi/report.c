@@ -17,12 +17,12 @@ bool report_strict;
 
 const struct known known_serialized = {
 	.what = "a write keeps the bus until the disk has ended it",
-	.versions = "5.2 to 10.0",
+	.versions = "5.2 to 11.1",
 };
 
 const struct known known_abort = {
 	.what = "the tag before an abort in the same message is not looked at",
-	.versions = "5.2 to 10.0",
+	.versions = "5.2 to 11.1",
 };
 
 static unsigned int checks, failures, expected;
