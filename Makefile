@@ -45,6 +45,9 @@ lsi-probe:
 	@$(here)tools/deps host
 	@$(MAKE) -s -C $(here)tools/lsi
 
+lsi:
+	@$(here)tools/lsi/run $(if $(filter-out 0,$(LSI_QUICK)),--quick)
+
 bench:
 	@$(here)tools/bench/run $(if $(filter-out 0,$(QUICK)),--quick)
 
@@ -77,7 +80,8 @@ help:
 	@echo 'make check-all        everything on every kernel, and the long tests: hours'
 	@echo 'make vblkdev          build the device of our own: build/vblkdev/vblkdev --help'
 	@echo 'make lsi-probe        build build/lsi/lsi-probe: how QEMU queues at its lsi53c895a'
+	@echo 'make lsi [LSI_QUICK=1]  measure that, and what a guest gets, beside virtio-blk'
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
-.PHONY: all modules load unload install uninstall deb vblkstat vblkdev lsi-probe bench \
+.PHONY: all modules load unload install uninstall deb vblkstat vblkdev lsi-probe lsi bench \
 	check check-all check-static check-host check-guest check-hostile clean help
