@@ -41,6 +41,13 @@ vblkdev:
 	@$(here)tools/deps host
 	@$(MAKE) -s -C $(here)tools/vblkdev
 
+lsi-probe:
+	@$(here)tools/deps host
+	@$(MAKE) -s -C $(here)tools/lsi
+
+lsi:
+	@$(here)tools/lsi/run $(if $(filter-out 0,$(LSI_QUICK)),--quick)
+
 bench:
 	@$(here)tools/bench/run $(if $(filter-out 0,$(QUICK)),--quick)
 
@@ -77,7 +84,9 @@ help:
 	@echo 'make soak [MINUTES=]  verified I/O under a random mixture of events; KERNEL=, SEED='
 	@echo 'make check-all        everything on every kernel, and the long tests: hours'
 	@echo 'make vblkdev          build the device of our own: build/vblkdev/vblkdev --help'
+	@echo 'make lsi-probe        build build/lsi/lsi-probe: how QEMU queues at its lsi53c895a'
+	@echo 'make lsi [LSI_QUICK=1]  measure that, and what a guest gets, beside virtio-blk'
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
-.PHONY: all modules load unload install uninstall deb vblkstat vblkdev bench check \
-	check-all soak check-static check-host check-guest check-hostile clean help
+.PHONY: all modules load unload install uninstall deb vblkstat vblkdev lsi-probe lsi bench \
+	check check-all soak check-static check-host check-guest check-hostile clean help

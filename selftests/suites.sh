@@ -27,6 +27,7 @@ suite host vblkdev_reconnect -
 suite host vblkdev_latency -
 suite host vblkdev_pool -
 suite host vblkdev_cache -
+suite host lsi -
 
 # Every suite runs on 6.1, and on the other lines what tells whether the driver
 # works there; "make check-all" runs each suite on each line.

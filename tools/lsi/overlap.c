@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Commands at a disk where every request takes the same time: how many are there
+ * at once, and how long all take together. The number is what is judged; time
+ * only has to agree, and only where queueing makes a difference of 16 times.
+ */
+#include "tests.h"
+
+#include <stdio.h>
+
+#define BYTES	(16 * KIB)
+
+/* What was measured: the log of the runs before it is not looked at. */
+static struct row measure(enum mix mix, unsigned int tags, unsigned int latency_ms)
+{
+	struct command commands[MAX_TAGS];
+	struct driver driver;
+	char name[64];
+	struct row row = { .rw = mix_names[mix], .tags = tags, .latency_ms = latency_ms };
+	uint64_t start;
+	unsigned int i;
+
+	for (i = 0; i < tags; i++)
+		commands[i] = command_of(mix, i, BYTES);
+	driver_init(&driver, commands, tags);
+	trace_counts();
+	start = now_ns();
+	driver_run(&driver);
+	row.seconds = (now_ns() - start) / 1e9;
+	row.counts = trace_counts();
+	snprintf(name, sizeof(name), "%s, %u tags: all complete", row.rw, tags);
+	report_check(name, NULL, incomplete(&driver));
+	return row;
+}
+
+static void judge(const struct row *row, enum mix mix)
+{
+	const struct known *known = mix == READS || row->tags == 1 ? NULL : &known_serialized;
+	const struct counts *counts = &row->counts;
+	double one_by_one = row->tags * row->latency_ms / 1000.0;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s, %u tags: all are at the disk at once", row->rw,
+		 row->tags);
+	if (counts->errors)
+		report_check(name, NULL, why("lsi_queue_req_error: %u", counts->errors));
+	else if (counts->reads + counts->writes != row->tags)
+		report_check(name, NULL, why("%u requests came to the disk",
+					     counts->reads + counts->writes));
+	/* One command has nobody to make room for. */
+	else if (counts->max_outstanding < row->tags ||
+		 (row->tags > 1 && counts->queued < row->tags))
+		report_check(name, known, why("at most %u were, and %u of %u commands queued",
+					      counts->max_outstanding, counts->queued, row->tags));
+	else
+		report_check(name, known, NULL);
+
+	if (row->tags < 16)
+		return;
+	snprintf(name, sizeof(name), "%s, %u tags: faster than one by one", row->rw, row->tags);
+	report_check(name, known, row->seconds * 3 <= one_by_one ? NULL :
+		     why("%.3f s, and one by one %.3f s", row->seconds, one_by_one));
+}
+
+static void measure_all(unsigned int latency_ms, const unsigned int *tags, unsigned int n)
+{
+	struct medium medium = { .latency_ns = latency_ms * MS };
+	unsigned int i;
+	enum mix mix;
+
+	qemu_start(probe.program, &medium, trace_events);
+	chip_init();
+	driver_settle();
+	for (i = 0; i < n; i++) {
+		for (mix = READS; mix <= MIXED; mix++) {
+			struct row row = measure(mix, tags[i], latency_ms);
+
+			report_row(&row);
+			judge(&row, mix);
+		}
+	}
+	qemu_stop();
+}
+
+void test_overlap(void)
+{
+	static const unsigned int few[] = { 1, 4, 16 }, many[] = { 64 };
+
+	measure_all(200, few, ITEMS(few));
+	measure_all(20, many, ITEMS(many));
+}
