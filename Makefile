@@ -48,7 +48,14 @@ check:
 	@$(here)selftests/run static host guest
 
 check-all:
-	@$(here)selftests/run --every-line static host guest hostile long
+	@failed=0; \
+	$(here)selftests/run --every-line static host guest hostile long || failed=1; \
+	$(here)selftests/run --flavour debug || failed=1; \
+	$(here)selftests/run --flavour kcsan || failed=1; \
+	exit $$failed
+
+check-debug:
+	@$(here)selftests/run --flavour debug --kernel $(or $(KERNEL),6.1)
 
 check-hostile:
 	@$(here)selftests/run $(addprefix --kernel ,$(KERNEL)) $(addprefix --driver ,$(DRIVER)) hostile
@@ -70,9 +77,10 @@ help:
 	@echo 'make bench [QUICK=1]  compare with the stock driver in guests'
 	@echo 'make check            all tests; check-static, check-host, check-guest: some'
 	@echo 'make check-hostile    a device that does what none should; KERNEL=LINE, DRIVER=stock'
+	@echo 'make check-debug      guests with a kernel that watches memory and locks; KERNEL=LINE'
 	@echo 'make check-all        everything on every kernel, and the long tests: hours'
 	@echo 'make vblkdev          build the device of our own: build/vblkdev/vblkdev --help'
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
 .PHONY: all modules load unload install uninstall deb vblkstat vblkdev bench check \
-	check-all check-static check-host check-guest check-hostile clean help
+	check-all check-debug check-static check-host check-guest check-hostile clean help

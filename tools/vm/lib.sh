@@ -15,6 +15,9 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/vblk
 
 kernel_lines="5.10 6.1 6.12 7.2"
 kernel_flavours="cloud rt"
+# Built here, from Debian's sources of these lines.
+debug_flavours="debug kcsan"
+debug_lines="6.1 7.2"
 
 note()
 {
@@ -35,10 +38,20 @@ check_kernel()
 	*) die "unknown kernel line '$1': one of $kernel_lines" ;;
 	esac
 	[ "$2" ] || return 0
-	case " $kernel_flavours " in
+	case " $kernel_flavours $debug_flavours " in
 	*" $2 "*) ;;
-	*) die "unknown flavour '$2': one of $kernel_flavours" ;;
+	*) die "unknown flavour '$2': one of $kernel_flavours $debug_flavours" ;;
 	esac
+	! is_debug "$2" || case " $debug_lines " in
+	*" $1 "*) ;;
+	*) die "no $2 kernel of the line $1: of $debug_lines" ;;
+	esac
+}
+
+# is_debug FLAVOUR: one that is built here?
+is_debug()
+{
+	[ "$1" ] && [[ " $debug_flavours " == *" $1 "* ]]
 }
 
 # as_root COMMAND...: chroots and mounts need it, the guests do not.
