@@ -152,3 +152,5 @@ kernel_reports='BUG: |kernel BUG at |KASAN: |UBSAN: |WARNING: CPU|\] WARNING: '
 kernel_reports+='|possible (circular|recursive|irq lock) |inconsistent lock state'
 kernel_reports+='|suspicious RCU usage|sleeping function called|non-static key'
 kernel_reports+='|blocked for more than |nobody cared'
+# The same for what ends the watching.
+kernel_reports+='|DMA-API: .*disabl|ODEBUG: Out of memory|list_(add|del) corruption'
