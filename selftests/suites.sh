@@ -17,6 +17,7 @@ suite static package -
 suite host governor -
 suite host limits -
 suite host input -
+suite host reports -
 suite host dkms -
 suite host vblkstat -
 suite host vblkdev_ring -

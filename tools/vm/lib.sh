@@ -147,8 +147,9 @@ pick_accel()
 	esac
 }
 
-# What the kernel's reports of its own faults have in their first line.
-kernel_reports='BUG: |kernel BUG at |KASAN: |UBSAN: |WARNING: CPU|\] WARNING: '
+# What the kernel's reports of its own faults have in their first line; "ODEBUG: "
+# alone is none.
+kernel_reports='(^|[^E])BUG: |kernel BUG at |KASAN: |UBSAN: |WARNING: CPU|\] WARNING: '
 kernel_reports+='|possible (circular|recursive|irq lock) |inconsistent lock state'
 kernel_reports+='|suspicious RCU usage|sleeping function called|non-static key'
 kernel_reports+='|blocked for more than |nobody cared'
