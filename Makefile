@@ -55,7 +55,14 @@ check:
 	@$(here)selftests/run static host guest
 
 check-all:
-	@$(here)selftests/run --every-line static host guest hostile long
+	@failed=0; \
+	$(here)selftests/run --every-line static host guest hostile long || failed=1; \
+	$(here)selftests/run --flavour debug || failed=1; \
+	$(here)selftests/run --flavour kcsan || failed=1; \
+	exit $$failed
+
+check-debug:
+	@$(here)selftests/run --flavour debug --kernel $(or $(KERNEL),6.1)
 
 check-hostile:
 	@$(here)selftests/run $(addprefix --kernel ,$(KERNEL)) $(addprefix --driver ,$(DRIVER)) hostile
@@ -82,6 +89,7 @@ help:
 	@echo 'make check            all tests; check-static, check-host, check-guest: some'
 	@echo 'make check-hostile    a device that does what none should; KERNEL=LINE, DRIVER=stock'
 	@echo 'make soak [MINUTES=]  verified I/O under a random mixture of events; KERNEL=, SEED='
+	@echo 'make check-debug      guests with a kernel that watches memory and locks; KERNEL=LINE'
 	@echo 'make check-all        everything on every kernel, and the long tests: hours'
 	@echo 'make vblkdev          build the device of our own: build/vblkdev/vblkdev --help'
 	@echo 'make lsi-probe        build build/lsi/lsi-probe: how QEMU queues at its lsi53c895a'
@@ -89,4 +97,5 @@ help:
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
 .PHONY: all modules load unload install uninstall deb vblkstat vblkdev lsi-probe lsi bench \
-	check check-all soak check-static check-host check-guest check-hostile clean help
+	check check-all check-debug soak check-static check-host check-guest check-hostile \
+	clean help

@@ -5,6 +5,10 @@
 # for states. A suite calls "check NAME FUNCTION [ARG...]" for each of its tests
 # and "finish" at its end; selftests/run numbers the tests of all suites.
 
+# How many times longer anything may take here: in guests with a debug kernel
+# (tools/vm/run), where every bound about time is multiplied by it.
+slower=${VBLK_SLOWER:-1}
+
 # What a test printed, for the report should it fail.
 test_log=$(mktemp "${TMPDIR:-/tmp}/vblk-test.XXXXXX")
 tests_run=0
@@ -33,9 +37,9 @@ check()
 	) </dev/null >"$test_log" 2>&1 &
 	job=$!
 	(
-		sleep "${test_timeout:-120}"
+		sleep $((${test_timeout:-120} * slower))
 		{
-			echo "still running after ${test_timeout:-120} s"
+			echo "still running after $((${test_timeout:-120} * slower)) s"
 			what_hangs
 		} >>"$test_log" 2>&1
 		touch "$test_log.hung"
@@ -108,10 +112,11 @@ refused()
 	! "$@" 2>&1 || fail "succeeded: $*"
 }
 
-# wait_for SECONDS COMMAND...: until COMMAND is true.
+# wait_for SECONDS COMMAND...: until COMMAND is true; times $slower.
 wait_for()
 {
-	local seconds=$1 end=$((SECONDS + $1))
+	local seconds=$(($1 * slower))
+	local end=$((SECONDS + seconds))
 	shift
 	until "$@"; do
 		[ $SECONDS -le $end ] || fail "after $seconds s still not: $*"

@@ -17,6 +17,7 @@ suite static package -
 suite host governor -
 suite host limits -
 suite host input -
+suite host reports -
 suite host dkms -
 suite host vblkstat -
 suite host vblkdev_ring -
@@ -148,6 +149,16 @@ suite guest bothpoll "$main" --cpus 1 --device "--backend null --poll=5000000"
 
 # What the driver promised when the device is hostile.
 suite hostile faults "$main" --cpus 2 --device "--backend ram:64M"
+
+# With kernels that inject faults (make check-debug).
+suite debug injected "6.1 7.2" --cpus 2 --queues 2 --disk ram:64M --disk ram:64M
+
+# What a flavour is for: what has the driver take requests in, give them back and
+# lose its device. Not what asks about settings alone, nor what takes an hour.
+# shellcheck disable=SC2034	# of selftests/run
+debug_suites="guest/data guest/polling guest/stalled guest/mixed guest/rings
+	guest/lifecycle guest/cycles guest/mock guest/config guest/recovery guest/zoned
+	debug/injected hostile/faults"
 
 # Installed, booted from, removed: without KVM half an hour a line.
 suite long dkms -

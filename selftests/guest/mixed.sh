@@ -63,7 +63,7 @@ bursts()
 	mark vdc
 	for depth in 20 32; do
 		for cpu in 0 1; do
-			timeout -s KILL 60 taskset -c $cpu poller -b 1000 /dev/vdc $depth || {
+			timeout -s KILL $((60 * slower)) taskset -c $cpu poller -b 1000 /dev/vdc $depth || {
 				cat $counters/vdc /sys/kernel/debug/block/vdc/hctx*/dispatch
 				fail "depth $depth on CPU $cpu: a burst did not end"
 			}

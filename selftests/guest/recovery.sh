@@ -29,7 +29,7 @@ in_time()
 	local status=0
 	SECONDS=0
 	"$@" || status=$?
-	is $SECONDS -le $bound "seconds for: $*"
+	is $SECONDS -le $((bound * slower)) "seconds for: $*"
 	return $status
 }
 

@@ -9,7 +9,7 @@ set -eu
 . /vblk/selftests/guest/lib.sh
 
 # The promise is 20 ms, for a device that takes 2 of them.
-bound_us=20000
+bound_us=$((20000 * slower))
 reads=200
 
 # stop_poller DISK DEPTH: $poller has DEPTH reads in flight and is stopped.
@@ -110,7 +110,7 @@ freeze()
 	stop_poller vdc 4
 	SECONDS=0
 	echo 64 >/sys/block/vdc/queue/nr_requests
-	is $SECONDS -lt 5 "seconds to freeze the queue"
+	is $SECONDS -lt $((5 * slower)) "seconds to freeze the queue"
 	same "$(cat /sys/block/vdc/queue/nr_requests)" 64
 	state $poller T || fail "the poller was not stopped"
 	stalled

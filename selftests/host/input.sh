@@ -33,7 +33,8 @@ run_options()
 	bad 'no file' tools/vm/run --disk file:/nonexistent -- true
 	bad 'no socket' tools/vm/run --disk vhost-user:/nonexistent -- true
 	bad 'no folder' tools/vm/run --share /nonexistent -- true
-	bad 'cloud rt' tools/vm/run --flavour vanilla -- true
+	bad 'cloud rt debug kcsan' tools/vm/run --flavour vanilla -- true
+	bad 'of 6\.1 7\.2' tools/vm/run --flavour debug --kernel 5.10 -- true
 }
 
 other_tools()
@@ -52,6 +53,10 @@ other_tools()
 	bad 'no file' tools/vm/rootdisk boot --file /nonexistent /dev/null -- true
 	bad 'usage' tools/install/run
 	bad 'no flavours' tools/vm/sysroot --system --flavour rt 6.1
+	bad 'of 6\.1 7\.2' tools/vm/sysroot --flavour kcsan 6.12
+	bad 'usage' tools/vm/kernel
+	bad 'of 6\.1 7\.2' selftests/run --flavour debug --kernel 5.10
+	bad 'debug or kcsan' selftests/run --flavour rt
 	bad 'ours or stock' selftests/run --driver theirs hostile
 	bad 'no COMMAND' tools/vblkdev/guest
 	bad 'usage' tools/swap

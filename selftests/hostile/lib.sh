@@ -88,7 +88,7 @@ outcome()
 		nothing_hangs || now=$(awk "{ print \$1, \$5 }" "/sys/block/$disk/stat")
 		if [ "$now" != "$last" ] || [ "$now" = idle ]; then
 			last=$now
-			end=$((SECONDS + 10))
+			end=$((SECONDS + 10 * slower))
 		elif [ $SECONDS -gt $end ]; then
 			outcome=hang
 			return

@@ -15,6 +15,9 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/vblk
 
 kernel_lines="5.10 6.1 6.12 7.2"
 kernel_flavours="cloud rt"
+# Built here, from Debian's sources of these lines.
+debug_flavours="debug kcsan"
+debug_lines="6.1 7.2"
 
 note()
 {
@@ -35,10 +38,20 @@ check_kernel()
 	*) die "unknown kernel line '$1': one of $kernel_lines" ;;
 	esac
 	[ "$2" ] || return 0
-	case " $kernel_flavours " in
+	case " $kernel_flavours $debug_flavours " in
 	*" $2 "*) ;;
-	*) die "unknown flavour '$2': one of $kernel_flavours" ;;
+	*) die "unknown flavour '$2': one of $kernel_flavours $debug_flavours" ;;
 	esac
+	! is_debug "$2" || case " $debug_lines " in
+	*" $1 "*) ;;
+	*) die "no $2 kernel of the line $1: of $debug_lines" ;;
+	esac
+}
+
+# is_debug FLAVOUR: one that is built here?
+is_debug()
+{
+	[ "$1" ] && [[ " $debug_flavours " == *" $1 "* ]]
 }
 
 # as_root COMMAND...: chroots and mounts need it, the guests do not.
@@ -134,8 +147,35 @@ pick_accel()
 	esac
 }
 
-# What the kernel's reports of its own faults have in their first line.
-kernel_reports='BUG: |kernel BUG at |KASAN: |UBSAN: |WARNING: CPU|\] WARNING: '
+# What the kernel's reports of its own faults have in their first line; "ODEBUG: "
+# alone is none.
+kernel_reports='(^|[^E])BUG: |kernel BUG at |KASAN: |UBSAN: |WARNING: CPU|\] WARNING: '
 kernel_reports+='|possible (circular|recursive|irq lock) |inconsistent lock state'
 kernel_reports+='|suspicious RCU usage|sleeping function called|non-static key'
 kernel_reports+='|blocked for more than |nobody cared'
+# The same for what ends the watching.
+kernel_reports+='|DMA-API: .*disabl|ODEBUG: Out of memory|list_(add|del) corruption'
+
+# reports_in CONSOLE: the first lines of them. Of KCSAN's those of races that our
+# modules have a part in, by the functions that it lists: the kernel has many of its
+# own, and takes them for harmless.
+reports_in()
+{
+	tr -d '\r' <"$1" | kernel_reports=$kernel_reports awk '
+	function end_race() {
+		if (race != "" && ours)
+			print race
+		race = ""
+	}
+	/BUG: KCSAN: / { end_race(); race = $0; ours = 0 }
+	race != "" && /\[(virtio_blk|vblk_[a-z]*)\]/ { ours = 1 }
+	race != "" && /==========/ { end_race() }
+	race == "" && $0 ~ ENVIRON["kernel_reports"]
+	END { end_race() }'
+}
+
+# races_of_others CONSOLE: how many races our modules have no part in
+races_of_others()
+{
+	echo $(($(grep -a -c 'BUG: KCSAN: ' "$1") - $(reports_in "$1" | grep -c 'BUG: KCSAN: ')))
+}

@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Faults that a debug kernel injects: memory that cannot be had, bios that fail,
+# completions that are lost. What the driver was given comes back once, and right,
+# or with an error. Two disks in the host's memory.
+set -eu
+# shellcheck source=selftests/guest/lib.sh
+. /vblk/selftests/guest/lib.sh
+
+driver=/sys/bus/virtio/drivers/virtio_blk
+
+# inject KIND KEY=VALUE...: from now on, of each process and without a word
+inject()
+{
+	local dir=/sys/kernel/debug/$1 pair
+	[ -d "$dir" ] || fail "this kernel has no $1"
+	shift
+	for pair in verbose=0 task-filter=N space=0 interval=1 times=-1 "$@"; do
+		echo "${pair#*=}" >"$dir/${pair%%=*}"
+	done
+}
+
+# verified DISK: plain and polled writes, read back
+verified()
+{
+	plain_and_polled 32M --filename="/dev/$1" --rw=randwrite --bsrange=4k-64k \
+		--iodepth=32 --size=8M --verify=crc32c
+}
+
+# As all_accounted, but the core may have notified with the lock held: it found no
+# memory for a table.
+all_came_back()
+{
+	local out=0 key
+	wait_for 10 quiet "$1"
+	for key in poll irq guard timeout other; do
+		out=$((out + $(grown reaped_$key)))
+	done
+	same $((out + $(grown returned))) $(($(grown plain) + $(grown polled))) \
+		"requests taken off the ring"
+}
+
+# Tables of segments and of ranges, and the ring's, in any context that may not
+# sleep. There is a way without each.
+no_memory()
+{
+	local job
+	mark vda
+	inject "$1" probability="$2" "${@:3}"
+	verified vda &
+	job=$!
+	while kill -0 $job 2>/dev/null; do
+		blkdiscard -o 48M -l 8M /dev/vda
+		blkdiscard -z -o 56M -l 4M /dev/vda
+		sleep 0.1
+	done
+	wait $job
+	inject "$1" probability=0
+	cat $counters/vda
+	all_came_back vda
+	mark vda
+	poller -n 1000 /dev/vda 8
+	oracle 1000
+	all_came_back vda
+}
+
+# The N-th allocation of this thread fails while the disk is set up, for each N:
+# there is a disk that works, or none.
+no_memory_to_probe()
+{
+	local id n=0 left bound=0 refused=0
+	id=$(device vdb)
+	echo "$id" >$driver/unbind
+	while :; do
+		n=$((n + 1 + n / 25))
+		# Without other programs: it is this thread that is meant.
+		{
+			echo $n >/proc/thread-self/fail-nth
+			echo "$id" >$driver/bind || true
+			read -r left </proc/thread-self/fail-nth || left=0
+			echo 0 >/proc/thread-self/fail-nth
+		} 2>/dev/null || true
+		if [ -e "$driver/$id" ]; then
+			bound=$((bound + 1))
+			echo "$id" >$driver/unbind
+		else
+			refused=$((refused + 1))
+		fi
+		[ "${left:-0}" = 0 ] || break
+	done
+	echo "up to allocation $n: $refused times no disk, $bound times one"
+	is $refused -ge 10 "times that there was no disk"
+	echo "$id" >$driver/bind
+	wait_for 10 test -b /dev/vdb
+	works vdb
+}
+
+# Above the driver, which must not hear of them
+failing_bios()
+{
+	local disk=/sys/block/vda
+	mark vda
+	inject fail_make_request probability=100
+	echo 1 >$disk/make-it-fail
+	refused reader /dev/vda 1
+	refused poller -n 8 /dev/vda 4
+	echo 0 >$disk/make-it-fail
+	inject fail_make_request probability=0
+	same "$(grown plain)$(grown polled)" 00 "requests that reached the driver"
+	reader /dev/vda 20
+	all_came_back vda
+}
+
+# A request whose completion is dropped ends when the block layer asks after it.
+lost_completions()
+{
+	mark vda
+	echo 1000 >/sys/block/vda/queue/io_timeout
+	inject fail_io_timeout probability=100 interval=500 times=8
+	echo 1 >/sys/block/vda/io-timeout-fail
+	verified vda
+	echo 0 >/sys/block/vda/io-timeout-fail
+	cat $counters/vda
+	same "$(cat /sys/kernel/debug/fail_io_timeout/times)" 0 "completions still to be dropped"
+	is "$(grown timeouts)" -ge 1 "timeouts"
+	all_came_back vda
+	echo 30000 >/sys/block/vda/queue/io_timeout
+}
+
+check "no memory for tables: nothing is lost" \
+	no_memory failslab 5 ignore-gfp-wait=Y
+check "no pages: nothing is lost" no_memory fail_page_alloc 5 ignore-gfp-wait=Y
+check "no memory to set up a disk: it works, or there is none" no_memory_to_probe
+check "bios that the block layer fails" failing_bios
+check "completions that are lost: each is found" lost_completions
+finish
