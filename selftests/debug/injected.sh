@@ -71,6 +71,9 @@ no_memory_to_probe()
 {
 	local id n=0 left bound=0 refused=0
 	id=$(device vdb)
+	# Those that may wait are the ones of a probe.
+	inject failslab probability=0 ignore-gfp-wait=N
+	inject fail_page_alloc probability=0 ignore-gfp-wait=N
 	echo "$id" >$driver/unbind
 	while :; do
 		n=$((n + 1 + n / 25))
@@ -117,13 +120,12 @@ lost_completions()
 {
 	mark vda
 	echo 1000 >/sys/block/vda/queue/io_timeout
-	inject fail_io_timeout probability=100 interval=500 times=8
+	inject fail_io_timeout probability=100 interval=50 times=8
 	echo 1 >/sys/block/vda/io-timeout-fail
 	verified vda
 	echo 0 >/sys/block/vda/io-timeout-fail
 	cat $counters/vda
 	same "$(cat /sys/kernel/debug/fail_io_timeout/times)" 0 "completions still to be dropped"
-	is "$(grown timeouts)" -ge 1 "timeouts"
 	all_came_back vda
 	echo 30000 >/sys/block/vda/queue/io_timeout
 }
