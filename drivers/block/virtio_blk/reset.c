@@ -43,6 +43,19 @@ int vblk_hello(struct virtio_device *vdev)
 	return vdev->config->finalize_features(vdev);
 }
 
+/* Steps 7 and 8 */
+static int vblk_get_going(struct vblk *vblk)
+{
+	int err;
+
+	err = vblk_find_vqs(vblk);
+	if (err)
+		return err;
+	vblk_restore_cache(vblk);
+	virtio_device_ready(vblk->vdev);
+	return 0;
+}
+
 /* Steps 2 to 8 */
 static int vblk_set_up(struct vblk *vblk)
 {
@@ -57,12 +70,7 @@ static int vblk_set_up(struct vblk *vblk)
 		if (!(vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_FEATURES_OK))
 			return -ENODEV;
 	}
-	err = vblk_find_vqs(vblk);
-	if (err)
-		return err;
-	vblk_restore_cache(vblk);
-	virtio_device_ready(vdev);
-	return 0;
+	return vblk_get_going(vblk);
 }
 
 static void vblk_is_back(struct vblk *vblk)
@@ -144,7 +152,7 @@ int vblk_stop(struct virtio_device *vdev)
 	memflags = blk_mq_freeze_queue(queue);
 	mutex_lock(&vblk->phase_lock);
 	blk_mq_quiesce_queue(queue);
-	vblk->phase = VBLK_STOPPED;
+	WRITE_ONCE(vblk->phase, VBLK_STOPPED);
 	mutex_unlock(&vblk->phase_lock);
 	blk_mq_unfreeze_queue(queue, memflags);
 
@@ -166,17 +174,15 @@ int vblk_restart(struct virtio_device *vdev)
 
 	mutex_lock(&vblk->phase_lock);
 	vblk_release(vblk);
-	err = vblk_find_vqs(vblk);
+	err = vblk_get_going(vblk);
 	if (err) {
 		vblk_reset_device(vdev);
 		vblk_is_dead(vblk, err);
 	} else {
-		vblk_restore_cache(vblk);
-		virtio_device_ready(vdev);
 		vblk->failures = 0;
 		vblk_is_back(vblk);
 	}
-	vblk->phase = VBLK_LIVE;
+	WRITE_ONCE(vblk->phase, VBLK_LIVE);
 	blk_mq_unquiesce_queue(vblk->disk->queue);
 	mutex_unlock(&vblk->phase_lock);
 	trace_vblk_reset(vblk, false, err);

@@ -186,7 +186,7 @@ struct vblk {
 	struct work_struct config_work;
 	struct work_struct recover_work;
 	struct mutex phase_lock;	/* over whatever takes the rings away */
-	enum vblk_phase phase;		/* phase_lock */
+	enum vblk_phase phase;		/* phase_lock; timeouts look without */
 	unsigned int failures;		/* in a row; phase_lock */
 	u64 reaped;			/* until the last of them; phase_lock */
 	const char *broken;		/* why it has to be reset; first come */
