@@ -227,6 +227,21 @@ plain_and_polled()
 		--name=plain --offset=0 --name=polled --hipri=1 --offset="$offset"
 }
 
+# stop_poller DISK DEPTH: $poller has DEPTH reads in flight and is stopped.
+stop_poller()
+{
+	poller -c "/dev/$1" "$2" >/tmp/poller &
+	poller=$!
+	wait_for 10 state $poller T
+}
+
+# The stopped one goes on and finds its reads done, with the right data.
+continue_poller()
+{
+	kill -CONT "$poller"
+	wait "$poller" || fail "the poller failed: $(cat /tmp/poller)"
+}
+
 # works DISK: plain and polled I/O, and it polls
 works()
 {

@@ -10,7 +10,7 @@ set -eu
 . /vblk/selftests/guest/lib.sh
 
 # The promise is 20 ms, for a device that takes 2 of them.
-bound_us=20000
+bound_us=$((20000 * slower))
 reads=200
 groups=/sys/fs/cgroup
 

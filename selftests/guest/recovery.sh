@@ -39,19 +39,6 @@ resets()
 	[ "$(seen "$1" resets)" -ge "$2" ]
 }
 
-stop_poller()
-{
-	poller -c "/dev/$vdx" "$1" >/tmp/poller &
-	poller=$!
-	wait_for 10 state $poller T
-}
-
-continue_poller()
-{
-	kill -CONT "$poller"
-	wait "$poller" || fail "the poller failed: $(cat /tmp/poller)"
-}
-
 idle()
 {
 	local before
@@ -104,7 +91,7 @@ stopped_poller()
 {
 	add_disk lame
 	change lame stuck=1
-	stop_poller 16
+	stop_poller "$vdx" 16
 	change lame needs_reset
 	in_time reader "/dev/$vdx" 20
 	same "$(grown returned)" 16 "requests taken back"
@@ -257,7 +244,7 @@ unbound()
 	change lame stuck=100 "$@"
 	reader "/dev/$vdx" 1 &
 	pid=$!
-	stop_poller 16
+	stop_poller "$vdx" 16
 	in_time eval "seen lame device >$driver/unbind"
 	in_time eval "! wait $pid" || fail "the read had no error"
 	kill -KILL $poller

@@ -12,21 +12,6 @@ set -eu
 bound_us=$((20000 * slower))
 reads=200
 
-# stop_poller DISK DEPTH: $poller has DEPTH reads in flight and is stopped.
-stop_poller()
-{
-	poller -c "/dev/$1" "$2" >/tmp/poller &
-	poller=$!
-	wait_for 10 state $poller T
-}
-
-# The stopped one goes on and finds its reads done, with the right data.
-continue_poller()
-{
-	kill -CONT "$poller"
-	wait "$poller" || fail "the poller failed: $(cat /tmp/poller)"
-}
-
 # An overloaded host can delay one read in 200 in any driver. Broken is who
 # cannot do it in three attempts.
 plain_reads_in_time()
