@@ -5,7 +5,7 @@
  * get that kernel's API here. What a kernel has is found by compiling
  * probes/NAME.c, since stable kernels move APIs; a version is a last resort.
  *
- * Three operations of block-layer structures changed their type. For each,
+ * Some operations of other layers' structures changed their type. For each,
  * COMPAT_DEFINE_X(fn) makes what the kernel wants out of the function, and
  * COMPAT_X(fn) puts it into the structure; on the newest kernel the first is
  * empty and the second the function itself.
@@ -25,6 +25,7 @@
 #include <linux/hrtimer.h>
 #include <linux/interrupt.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
 #include <linux/virtio_blk.h>
@@ -36,6 +37,11 @@
 
 #ifndef COMPAT_HAS_TASK_IS_RUNNING
 #define task_is_running(task)	(READ_ONCE((task)->state) == TASK_RUNNING)
+#endif
+
+/* 6.4: a thread of the kernel's with a user's memory that is no io_uring worker. */
+#ifndef PF_USER_WORKER
+#define PF_USER_WORKER		0
 #endif
 
 #ifndef COMPAT_HAS_HRTIMER_SETUP
@@ -94,11 +100,46 @@ static inline int compat_find_vqs(struct virtio_device *vdev, unsigned int n,
 #define COMPAT_RESET_OPS(prepare, done)
 #endif
 
+/*
+ * Where drivers are not asked, the core may reset devices all the same when the
+ * machine goes down (6.1). That is announced to whoever wants to know.
+ */
 #ifdef COMPAT_HAS_SHUTDOWN
-#define COMPAT_SHUTDOWN(fn)	.shutdown = (fn),
+#define COMPAT_DEFINE_SHUTDOWN(driver, fn)
+#define COMPAT_SHUTDOWN(fn)		.shutdown = (fn),
+#define compat_register_shutdown()	do { } while (0)
+#define compat_unregister_shutdown()	do { } while (0)
 #else
-/* These kernels leave devices as they are. */
+#include <linux/reboot.h>
+#define COMPAT_DEFINE_SHUTDOWN(drv, fn)						\
+static int compat_shutdown(struct device *dev, void *unused)			\
+{										\
+	device_lock(dev);							\
+	if (dev->driver)							\
+		fn(dev_to_virtio(dev));						\
+	device_unlock(dev);							\
+	return 0;								\
+}										\
+										\
+static int compat_goes_down(struct notifier_block *nb, unsigned long how,	\
+			    void *unused);					\
+										\
+static struct notifier_block compat_shutdown_notifier = {			\
+	.notifier_call = compat_goes_down,					\
+};										\
+										\
+static int compat_goes_down(struct notifier_block *nb, unsigned long how,	\
+			    void *unused)					\
+{										\
+	return notifier_from_errno(driver_for_each_device(&(drv).driver,	\
+							  NULL, NULL,		\
+							  compat_shutdown));	\
+}
 #define COMPAT_SHUTDOWN(fn)
+#define compat_register_shutdown()						\
+	register_reboot_notifier(&compat_shutdown_notifier)
+#define compat_unregister_shutdown()						\
+	unregister_reboot_notifier(&compat_shutdown_notifier)
 static inline void virtio_device_shutdown(struct virtio_device *vdev) {}
 #endif
 
@@ -142,9 +183,16 @@ struct compat_blk_config {
 /* Contexts and their maps */
 
 #ifndef COMPAT_HAS_FREEZE_MEMFLAGS
-#define blk_mq_freeze_queue(q)		({ (blk_mq_freeze_queue)(q); 0u; })
-#define blk_mq_unfreeze_queue(q, flags)	\
-	do { (void)(flags); (blk_mq_unfreeze_queue)(q); } while (0)
+#define blk_mq_freeze_queue(q)	({			\
+	unsigned int noio_ = memalloc_noio_save();	\
+							\
+	(blk_mq_freeze_queue)(q);			\
+	noio_;						\
+})
+#define blk_mq_unfreeze_queue(q, flags)	do {		\
+	(blk_mq_unfreeze_queue)(q);			\
+	memalloc_noio_restore(flags);			\
+} while (0)
 #endif
 
 #ifndef COMPAT_HAS_MAP_HW_QUEUES
@@ -190,6 +238,13 @@ compat_##fn(struct request *rq, bool reserved)				\
 #endif
 
 /* Requests and lists of them */
+
+/* Has a bio that is submitted alone a plug all the same? */
+#ifdef COMPAT_HAS_PLUG_TIME
+#define COMPAT_LONE_PLUGS	1
+#else
+#define COMPAT_LONE_PLUGS	0
+#endif
 
 #ifndef COMPAT_HAS_MAP_SG_RQ
 #define blk_rq_map_sg(rq, sgl)		(blk_rq_map_sg)((rq)->q, rq, sgl)
@@ -530,8 +585,13 @@ static void compat_release(struct gendisk *disk, fmode_t mode)			\
 	compat_disown_disk(disk);						\
 }
 #define COMPAT_FREE_DISK(fn)		.open = compat_open, .release = compat_release,
+/* Its owner may be gone after the first half. */
 #define put_disk(disk)			\
-	do { compat_disown_disk(disk); (put_disk)(disk); } while (0)
+	do {				\
+		struct gendisk *_disk = (disk);	\
+		compat_disown_disk(_disk);	\
+		(put_disk)(_disk);		\
+	} while (0)
 #endif
 
 #endif /* VBLK_COMPAT_H */

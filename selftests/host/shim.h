@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Just enough of the kernel to run the driver's governor and reaper in a host
- * program. The virtqueue here is a model whose rules are those of the virtio
- * specification with event index: see virtqueue_enable_cb(). The functions that
- * take part in a test are in governor.c beside this file.
+ * Just enough of the kernel to run the driver's governor, reaper and spinning
+ * submitters in a host program. The functions that take part in a test are in
+ * model.h, and in the tests themselves.
  */
 #ifndef VBLK_SHIM_H
 #define VBLK_SHIM_H
@@ -32,6 +31,9 @@ typedef u8 blk_status_t;
 #define COMPAT_ZONED		0
 #define unlikely(x)		(x)
 #define min(a, b)		((a) < (b) ? (a) : (b))
+#define max(a, b)		((a) > (b) ? (a) : (b))
+#define READ_ONCE(x)		(x)
+#define WRITE_ONCE(x, value)	((x) = (value))
 #define container_of(ptr, type, member)	\
 	((type *)((char *)(ptr) - offsetof(type, member)))
 
@@ -66,10 +68,19 @@ void hrtimer_setup(struct hrtimer *timer,
 		   int clock, enum hrtimer_mode mode);
 void hrtimer_start(struct hrtimer *timer, ktime_t delay, enum hrtimer_mode mode);
 
-/* The task that polls */
+/* The task that polls, or submits */
+struct bio_list {
+	bool empty;
+};
+struct blk_plug {
+	bool multiple_queues;
+};
 struct task_struct {
 	bool running;
 	bool need_resched;
+	unsigned int flags;
+	struct bio_list *bio_list;
+	struct blk_plug *plug;
 };
 extern struct task_struct test_task;
 #define current			(&test_task)
@@ -81,10 +92,17 @@ extern bool test_in_interrupt;
 /* Block layer */
 struct request_queue {
 	void *queuedata;
+	void *elevator;
 };
+#define HCTX_TYPE_DEFAULT	0
+#define HCTX_TYPE_POLL		2
 struct blk_mq_hw_ctx {
 	struct request_queue *queue;
 	unsigned int queue_num;
+	unsigned int type;
+};
+struct bio {
+	void *bi_private;
 };
 struct blk_mq_queue_data;
 struct blk_mq_tag_set {
@@ -101,7 +119,12 @@ struct blk_mq_ops;
 struct queue_limits;
 struct blk_report_zones_args;
 struct request {
+	unsigned int bytes;
 	unsigned int rq_flags;
+	unsigned int cmd_flags;
+	struct bio *bio;
+	struct request_queue *q;
+	struct blk_mq_hw_ctx *mq_hctx;
 	bool busy;		/* submitted, not completed */
 	bool used;		/* by the device */
 	bool uncached;
@@ -110,6 +133,8 @@ struct request {
 struct io_comp_batch {
 	struct request *req_list;
 };
+#define blk_rq_bytes(rq)	((rq)->bytes)
+#define SZ_128K			(128 << 10)
 struct work_struct {
 	int unused;
 };

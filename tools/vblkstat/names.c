@@ -23,6 +23,10 @@ const char * const key_names[KEY_COUNT] = {
 	[KEY_SLEEPERS] = "sleepers",
 	[KEY_TIMEOUTS] = "timeouts",
 	[KEY_RETURNED] = "returned",
+	[KEY_SPINS] = "spins",
+	[KEY_SPINS_WON] = "spins_won",
+	[KEY_SPINS_LOST] = "spins_lost",
+	[KEY_SPIN_NS] = "spin_ns",
 };
 
 const char * const callbacks_names[] = {

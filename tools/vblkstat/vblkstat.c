@@ -17,7 +17,7 @@
 
 #include "vblkstat.h"
 
-#define USAGE "usage: vblkstat [-y] [-i SECONDS [-c COUNT]] [--json] [--root DIR] [DISK...]"
+#define USAGE "usage: vblkstat [-i SECONDS [-c COUNT] [-y]] [--json] [--root DIR] [DISK...]"
 
 /* Beyond what a character can be */
 enum { OPT_JSON = 256, OPT_ROOT, OPT_HELP };

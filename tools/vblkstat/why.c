@@ -113,6 +113,18 @@ static void why_not_by_poller(struct verdict *v, const struct queue *q)
 			q->value[KEY_SLEEPERS]);
 }
 
+/* Polled requests whose submitters asked for nothing (sync_poll_us). */
+static void why_spun(struct verdict *v, const struct queue *q)
+{
+	unsigned long long spins = q->value[KEY_SPINS];
+
+	if (spins)
+		because(v, "spins",
+			"submitters polled by themselves (sync_poll_us) %llu times, %.1f us each: %.0f%% had the answer in time",
+			spins, q->value[KEY_SPIN_NS] / 1000.0 / spins,
+			100.0 * q->value[KEY_SPINS_WON] / spins);
+}
+
 /* Whatever is polled or not: the device is in trouble. */
 static void why_late(struct verdict *v, const struct queue *q)
 {
@@ -200,6 +212,7 @@ void verdict_make(struct verdict *v, const struct period *p, const struct snapsh
 	switch (p->disk->driver) {
 	case OURS:
 		judge(v, p, s);
+		why_spun(v, &p->total);
 		why_late(v, &p->total);
 		break;
 	case STOCK:

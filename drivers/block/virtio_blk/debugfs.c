@@ -41,12 +41,15 @@ static int vblk_counters_show(struct seq_file *m, void *v)
 			   s.reaped[VBLK_REAP_POLL], s.reaped[VBLK_REAP_IRQ],
 			   s.reaped[VBLK_REAP_GUARD], s.reaped[VBLK_REAP_TIMEOUT],
 			   s.reaped[VBLK_REAP_OTHER]);
-		seq_printf(m, "kicks=%llu kicks_saved=%llu kicks_core=%llu ring_full=%llu irqs=%llu irqs_idle=%llu ",
+		seq_printf(m, "kicks=%llu kicks_saved=%llu kicks_core=%llu ring_full=%llu irqs=%llu irqs_idle=%llu irqs_lost=%llu ",
 			   s.kicks, s.kicks_saved, s.kicks_core, s.ring_full,
-			   s.irqs, s.irqs_idle);
-		seq_printf(m, "cb_on=%llu cb_off=%llu guard_fired=%llu stalls=%llu sleepers=%llu timeouts=%llu returned=%llu inflight_plain=%u inflight_polled=%u callbacks=%s polls=%s\n",
+			   s.irqs, s.irqs_idle, s.irqs_lost);
+		seq_printf(m, "cb_on=%llu cb_off=%llu guard_fired=%llu stalls=%llu sleepers=%llu timeouts=%llu returned=%llu ",
 			   s.cb_on, s.cb_off, s.guard_fired, s.stalls, s.sleepers,
-			   s.timeouts, s.returned, plain, polled, on ? "on" : "off", vblk_polls(q));
+			   s.timeouts, s.returned);
+		seq_printf(m, "spins=%llu spins_won=%llu spins_lost=%llu spin_ns=%llu inflight_plain=%u inflight_polled=%u callbacks=%s polls=%s\n",
+			   s.spins, s.spins_won, s.spins_lost, s.spin_ns,
+			   plain, polled, on ? "on" : "off", vblk_polls(q));
 	}
 	return 0;
 }

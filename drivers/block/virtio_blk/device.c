@@ -54,6 +54,8 @@ static struct vblk *vblk_alloc(struct virtio_device *vdev,
 	INIT_WORK(&vblk->config_work, vblk_config_work);
 	INIT_WORK(&vblk->recover_work, vblk_recover_work);
 	mutex_init(&vblk->phase_lock);
+	mutex_init(&vblk->cache_lock);
+	vblk_spin_init(vblk);
 
 	for (i = 0; i < vblk->num_vqs; i++) {
 		struct vblk_queue *q = &vblk->queues[i];
@@ -157,6 +159,8 @@ static void vblk_remove(struct virtio_device *vdev)
 	vblk_off(vblk);
 	blk_mq_free_tag_set(&vblk->set);
 
+	/* Whose request others have reaped may still have to tell the device of it. */
+	synchronize_rcu();
 	vblk_shut(vblk);
 	cancel_work_sync(&vblk->config_work);
 	cancel_work_sync(&vblk->recover_work);
@@ -209,6 +213,8 @@ static struct virtio_driver vblk_driver = {
 	COMPAT_SHUTDOWN(vblk_shutdown)
 };
 
+COMPAT_DEFINE_SHUTDOWN(vblk_driver, vblk_shutdown)
+
 static int __init vblk_init(void)
 {
 	int err;
@@ -224,8 +230,10 @@ static int __init vblk_init(void)
 	}
 	vblk_debugfs_init();
 	err = register_virtio_driver(&vblk_driver);
-	if (!err)
+	if (!err) {
+		compat_register_shutdown();
 		return 0;
+	}
 
 	vblk_debugfs_exit();
 	unregister_blkdev(vblk_major, "virtblk");
@@ -237,6 +245,7 @@ module_init(vblk_init);
 
 static void __exit vblk_exit(void)
 {
+	compat_unregister_shutdown();
 	unregister_virtio_driver(&vblk_driver);
 	vblk_debugfs_exit();
 	unregister_blkdev(vblk_major, "virtblk");

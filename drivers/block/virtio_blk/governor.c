@@ -14,10 +14,10 @@
  * G2  After every drain: no polled request in flight and plain ones left means
  *     callbacks on. Nothing in flight at all: they stay as they are, so that a
  *     lone poller never toggles them.
- * G3  Only the interrupt handler and a timeout drain with callbacks on. Whoever else finds
- *     them on turns them off first or leaves the ring alone: a poller that takes
- *     what an interrupt announced makes that interrupt look spurious, and the
- *     kernel disables a vector after too many of those.
+ * G3  Only the interrupt handler and a timeout drain with callbacks on. Whoever
+ *     else finds them on turns them off first or leaves the ring alone: a poller
+ *     that takes what an interrupt announced makes that interrupt look spurious,
+ *     and the kernel disables a vector after too many of those.
  * G4  Requests are taken off the ring and counted under the lock, and completed
  *     (vblk_finish()) after it is released.
  *
@@ -162,6 +162,21 @@ void vblk_gov_added(struct vblk_queue *q, enum vblk_kind kind,
 }
 
 /**
+ * vblk_gov_left() - a polled request has lost its poller
+ * @q: its queue
+ * @done: takes what the ring already held, when callbacks had to be turned on
+ *
+ * From now on it is as any plain one.
+ *
+ * Context: @q->lock held.
+ */
+void vblk_gov_left(struct vblk_queue *q, struct vblk_done *done)
+{
+	q->inflight[VBLK_POLLED]--;
+	vblk_gov_added(q, VBLK_PLAIN, done);
+}
+
+/**
  * vblk_gov_poll() - a poller is here
  * @q: the queue that it polls
  * @may_sleep: it may go to sleep when we find nothing
@@ -256,9 +271,9 @@ static enum hrtimer_restart gov_guard(struct hrtimer *timer)
  * vblk_gov_hold() - callbacks on, and they stay on
  * @q: the queue that is going to be waited for
  *
- * For waiting that the driver starts (removal): the requests in flight must
- * come back although nobody may be polling for them. Recovery in between does not
- * change that.
+ * For waiting that the driver starts (removal, suspension, a reset by the bus):
+ * the requests in flight must come back although nobody may be polling for them.
+ * Recovery in between does not change that.
  *
  * Context: process context, @q->lock not held.
  */
@@ -326,6 +341,8 @@ bool vblk_gov_timeout(struct vblk_queue *q, struct vblk_done *done)
 void vblk_gov_start(struct vblk_queue *q)
 {
 	q->gov.on = !q->dedicated;
+	/* Whoever took the ring away has cancelled the guard. */
+	q->gov.armed = false;
 	gov_end_stall(&q->gov);
 	q->gov.sleeping = false;
 	q->plain_waits = false;

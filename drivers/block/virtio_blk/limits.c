@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Turns config space into queue limits, and refuses what no disk can be. Reads
- * no device and keeps no state: device.c fetches the values and applies the
+ * no device and keeps no state: device.c fetches the values, disk.c applies the
  * result. Also compiled for the host, where selftests/host/limits.c tests it.
  */
 #ifdef __KERNEL__

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The one completion path. Interrupt, poller, guard and whoever turns callbacks
- * on take requests off the ring here, under the queue's lock, and finish them
- * here, without it. When to look at the ring is the governor's decision.
+ * The one completion path. Interrupt, poller, guard, timeout and whoever turns
+ * callbacks on take requests off the ring here, under the queue's lock, and finish
+ * them here, without it. When to look at the ring is the governor's decision.
  */
 #include "virtio_blk.h"
 
@@ -15,6 +15,8 @@
  * @q: the queue
  *
  * Since the device wrote nonsense to it, or is not there any more.
+ *
+ * Context: @q->lock held.
  */
 void vblk_check_ring(struct vblk_queue *q)
 {
@@ -42,6 +44,7 @@ unsigned int vblk_take_used(struct vblk_queue *q, enum vblk_reaper who,
 	/* len is ignored: devices are known to report nonsense there. */
 	while ((vbr = virtqueue_get_buf(q->vq, &len))) {
 		q->inflight[vbr->kind]--;
+		vblk_spin_found(vbr);
 		trace_vblk_reap(q, blk_mq_rq_from_pdu(vbr), who);
 		vbr->next = NULL;
 		*done->last = vbr;
@@ -68,7 +71,8 @@ unsigned int vblk_take_used(struct vblk_queue *q, enum vblk_reaper who,
  * @q: the queue; its device was reset, or is gone
  * @done: the requests are appended here; they are not complete
  *
- * Who waited for room is run again with the queue as a whole.
+ * Nobody submits meanwhile, so nobody spins for one of them either. Who waited
+ * for room is run again with the queue as a whole.
  */
 void vblk_take_back(struct vblk_queue *q, struct vblk_done *done)
 {
@@ -154,16 +158,19 @@ unsigned int vblk_finish(struct vblk_done *done, struct io_comp_batch *iob)
 			vbr->dropped = true;
 			continue;
 		}
-		if (vbr->kind == VBLK_POLLED) {
-			/* With a flush to follow, an interrupt may end it later. */
-			if (in_interrupt() || rq->rq_flags & RQF_FLUSH_SEQ)
-				compat_uncache_bios(rq);
-			if (blk_mq_add_to_batch(rq, iob,
-						vbr->tail.status != VIRTIO_BLK_S_OK ||
-						vblk_is_append(rq),
-						vblk_complete_batch))
-				continue;
-		}
+		/*
+		 * Schedulers and plugs merge what is polled into requests that are not,
+		 * which may complete in interrupt context. With a flush to follow, so
+		 * may those that a poller takes off the ring.
+		 */
+		if (rq->mq_hctx->type != HCTX_TYPE_POLL || in_interrupt() ||
+		    rq->rq_flags & RQF_FLUSH_SEQ)
+			compat_uncache_bios(rq);
+		if (vbr->kind == VBLK_POLLED &&
+		    blk_mq_add_to_batch(rq, iob,
+					vbr->tail.status != VIRTIO_BLK_S_OK || vblk_is_append(rq),
+					vblk_complete_batch))
+			continue;
 		blk_mq_complete_request(rq);
 	}
 

@@ -3,13 +3,13 @@
  * The device loses its state: in a suspension, in a reset by the bus, or since it
  * does not work any more and is reset for that (recovery).
  *
- * The first two let what is in flight end before. Recovery cannot wait for that:
- * it resets the device, which from then on owns nothing, takes back what it had,
- * sets it up again and lets all of that be submitted once more. Requests in
- * flight have no order among each other, a flush covers what was complete before
- * it was submitted, and a reset does not empty the device's cache, so repeating
- * them keeps what flushes promise. (In a sequential zone a write that was done
- * before fails, as one that is not at the write pointer.)
+ * The first two let what is in flight end before, if it does so in time. Recovery
+ * cannot wait for that. A device that was reset owns nothing: what it had is taken
+ * back, and once it is set up again, all of that is submitted once more. Requests
+ * in flight have no order among each other, a flush covers what was complete
+ * before it was submitted, and a reset does not empty the device's cache, so
+ * repeating them keeps what flushes promise. (In a sequential zone a write that
+ * was done before fails, as one that is not at the write pointer.)
  *
  * A device that breaks again before it completed anything is given up after a few
  * times, and so is a request that was in flight each time: they end with an error.
@@ -22,6 +22,9 @@
 
 /* How often in a row a device, or a request, is given another chance. */
 #define VBLK_CHANCES		3
+
+/* For how long a suspension, or a reset by the bus, waits for what is in flight. */
+#define VBLK_PATIENCE		(3 * HZ)
 
 /* What reads of a device return that is not there any more. */
 #define VBLK_STATUS_GONE	0xff
@@ -128,13 +131,56 @@ static void vblk_release(struct vblk *vblk)
 		vblk_gov_release(&vblk->queues[i]);
 }
 
+/*
+ * Reset the device and take back what it had, with the rings. Who still looks at
+ * them does so under their locks. False: it is not there any more.
+ *
+ * Context: the queue is quiesced, and the phase VBLK_STOPPED.
+ */
+static bool vblk_take_away(struct vblk *vblk, struct vblk_done *done)
+{
+	bool there = vblk_reset_device(vblk->vdev);
+	unsigned int i;
+
+	for (i = 0; i < vblk->num_vqs; i++)
+		vblk_take_back(&vblk->queues[i], done);
+	/* Where quiescing does not nest, submitters may come by and notify. */
+	synchronize_rcu();
+	vblk_del_vqs(vblk);
+	return there;
+}
+
+/* What the device had is ours again: once more, or an error. */
+static void vblk_return(struct vblk_done *done, bool dead)
+{
+	struct vblk_req *vbr, *next;
+
+	for (vbr = done->first; vbr; vbr = next) {
+		struct request *rq = blk_mq_rq_from_pdu(vbr);
+
+		next = vbr->next;
+		vblk_unmap_data(vbr);
+		if (vbr->expired) {
+			blk_mq_end_request(rq, BLK_STS_TIMEOUT);
+		} else if (dead || vbr->returns == VBLK_CHANCES) {
+			blk_mq_end_request(rq, BLK_STS_IOERR);
+		} else {
+			vbr->returns++;
+			/* vblk_prepare() goes on with these counts. */
+			rq->rq_flags |= RQF_DONTPREP;
+			blk_mq_requeue_request(rq, false);
+		}
+	}
+}
+
 /**
  * vblk_stop() - the device is going to be reset (->freeze, ->reset_prepare)
  * @vdev: the device
  *
- * Lets what is in flight end and gives the rings back. Requests that come
- * meanwhile wait in the block layer. The queue does not stay frozen, since others
- * would wait for that, those who resume us among them.
+ * Lets what is in flight end and gives the rings back. What a device does not end
+ * in time is taken from it, and waits in the block layer with what comes
+ * meanwhile. The queue does not stay frozen, since others would wait for that,
+ * those who resume us among them.
  *
  * Return: 0.
  */
@@ -142,21 +188,27 @@ int vblk_stop(struct virtio_device *vdev)
 {
 	struct vblk *vblk = vdev->priv;
 	struct request_queue *queue = vblk->disk->queue;
+	struct vblk_done done = VBLK_DONE_INIT(done);
 	unsigned int memflags;
 
 	trace_vblk_reset(vblk, true, 0);
 	/* First: it may do I/O. */
 	cancel_work_sync(&vblk->config_work);
 	vblk_hold(vblk);
+	memflags = memalloc_noio_save();
 	/* If the device breaks now, it is recovery that lets this end. */
-	memflags = blk_mq_freeze_queue(queue);
+	blk_freeze_queue_start(queue);
+	blk_mq_freeze_queue_wait_timeout(queue, VBLK_PATIENCE);
 	mutex_lock(&vblk->phase_lock);
 	blk_mq_quiesce_queue(queue);
 	WRITE_ONCE(vblk->phase, VBLK_STOPPED);
 	mutex_unlock(&vblk->phase_lock);
 	blk_mq_unfreeze_queue(queue, memflags);
 
-	vblk_shut(vblk);
+	/* One that was given up has no rings. */
+	if (vblk->queues[0].vq)
+		vblk_take_away(vblk, &done);
+	vblk_return(&done, false);
 	return 0;
 }
 
@@ -170,6 +222,8 @@ int vblk_stop(struct virtio_device *vdev)
 int vblk_restart(struct virtio_device *vdev)
 {
 	struct vblk *vblk = vdev->priv;
+	/* Memory must not have to be written to this disk first. */
+	unsigned int noio = memalloc_noio_save();
 	int err;
 
 	mutex_lock(&vblk->phase_lock);
@@ -184,7 +238,9 @@ int vblk_restart(struct virtio_device *vdev)
 	}
 	WRITE_ONCE(vblk->phase, VBLK_LIVE);
 	blk_mq_unquiesce_queue(vblk->disk->queue);
+	blk_mq_kick_requeue_list(vblk->disk->queue);
 	mutex_unlock(&vblk->phase_lock);
+	memalloc_noio_restore(noio);
 	trace_vblk_reset(vblk, false, err);
 	return err;
 }
@@ -199,17 +255,27 @@ int vblk_restart(struct virtio_device *vdev)
 void vblk_leave(struct vblk *vblk)
 {
 	unsigned int i;
+	bool stopped;
 
 	mutex_lock(&vblk->phase_lock);
-	if (vblk->phase == VBLK_STOPPED)
-		blk_mq_unquiesce_queue(vblk->disk->queue);	/* nobody restarted it */
+	stopped = vblk->phase == VBLK_STOPPED;
 	WRITE_ONCE(vblk->phase, VBLK_LEAVING);
+	if (stopped) {
+		/* Nobody restarted it; without rings requests end with an error. */
+		blk_mq_unquiesce_queue(vblk->disk->queue);
+		blk_mq_kick_requeue_list(vblk->disk->queue);
+	}
 	mutex_unlock(&vblk->phase_lock);
 
 	vblk_hold(vblk);
 	/* Where a device was pulled out, the transport has broken its rings. */
-	for (i = 0; i < vblk->num_vqs; i++)
-		vblk_check_ring(&vblk->queues[i]);
+	for (i = 0; i < vblk->num_vqs; i++) {
+		struct vblk_queue *q = &vblk->queues[i];
+
+		spin_lock_irq(&q->lock);
+		vblk_check_ring(q);
+		spin_unlock_irq(&q->lock);
+	}
 }
 
 /**
@@ -272,50 +338,24 @@ static bool vblk_has_chances(struct vblk *vblk)
 	return vblk->failures++ < VBLK_CHANCES;
 }
 
-/* What the device had is ours again: once more, or an error. */
-static void vblk_return(struct vblk_done *done, bool dead)
-{
-	struct vblk_req *vbr, *next;
-
-	for (vbr = done->first; vbr; vbr = next) {
-		struct request *rq = blk_mq_rq_from_pdu(vbr);
-
-		next = vbr->next;
-		vblk_unmap_data(vbr);
-		if (vbr->expired) {
-			blk_mq_end_request(rq, BLK_STS_TIMEOUT);
-		} else if (dead || vbr->returns == VBLK_CHANCES) {
-			blk_mq_end_request(rq, BLK_STS_IOERR);
-		} else {
-			vbr->returns++;
-			/* vblk_prepare() goes on with these counts. */
-			rq->rq_flags |= RQF_DONTPREP;
-			blk_mq_requeue_request(rq, false);
-		}
-	}
-}
-
 /* Reset it, and set it up again unless it is leaving or has no chances left. */
 static void vblk_reset(struct vblk *vblk)
 {
 	struct request_queue *queue = vblk->disk->queue;
 	struct vblk_done done = VBLK_DONE_INIT(done);
 	struct virtio_device *vdev = vblk->vdev;
-	unsigned int i;
+	enum vblk_phase phase = vblk->phase;
 	int err = 0;
 
 	trace_vblk_reset(vblk, true, 0);
 	dev_warn(&vdev->dev, "[%s] %s: resetting it\n", vblk->disk->disk_name,
 		 vblk->broken);
-	/* Who still looks at the ring does so under its lock. */
 	blk_mq_quiesce_queue(queue);
-	if (!vblk_reset_device(vdev) || vblk->phase == VBLK_LEAVING)
+	WRITE_ONCE(vblk->phase, VBLK_STOPPED);
+	if (!vblk_take_away(vblk, &done) || phase == VBLK_LEAVING)
 		err = -ENODEV;
 	else if (!vblk_has_chances(vblk))
 		err = -EIO;
-	for (i = 0; i < vblk->num_vqs; i++)
-		vblk_take_back(&vblk->queues[i], &done);
-	vblk_del_vqs(vblk);
 
 	if (!err) {
 		err = vblk_set_up(vblk);
@@ -327,6 +367,7 @@ static void vblk_reset(struct vblk *vblk)
 	else
 		vblk_is_back(vblk);
 
+	WRITE_ONCE(vblk->phase, phase);
 	vblk_return(&done, err);
 	blk_mq_unquiesce_queue(queue);
 	blk_mq_kick_requeue_list(queue);

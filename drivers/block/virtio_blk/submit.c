@@ -115,6 +115,7 @@ static blk_status_t vblk_prepare(struct vblk *vblk, struct request *rq)
 
 	vbr->tail.status = VBLK_STATUS_UNWRITTEN;
 	vbr->kind = rq->mq_hctx->type == HCTX_TYPE_POLL ? VBLK_POLLED : VBLK_PLAIN;
+	vbr->spin = NULL;
 	vbr->expired = false;
 	vbr->dropped = false;
 	vbr->ranges = false;
@@ -234,6 +235,9 @@ static blk_status_t vblk_add(struct vblk_queue *q, struct request *rq,
 	unsigned int out = 0, in = 0;
 	int err;
 
+	/* A queue that is quiesced may have been woken, where that does not nest. */
+	if (unlikely(READ_ONCE(q->vblk->phase) == VBLK_STOPPED))
+		return BLK_STS_RESOURCE;
 	if (!q->vq)
 		return BLK_STS_IOERR;
 	if (!vblk_has_room(q, vbr))
@@ -268,10 +272,22 @@ static blk_status_t vblk_add(struct vblk_queue *q, struct request *rq,
 
 	if (vbr->kind == VBLK_PLAIN)
 		q->plain_waits = false;
+	if (unlikely(vbr->spin))
+		vblk_spin_start(q, vbr);
 	q->stats.submitted[vbr->kind]++;
 	trace_vblk_submit(q, rq);
 	vblk_gov_added(q, vbr->kind, done);
 	return BLK_STS_OK;
+}
+
+/* Whoever is about to wait for the last request of a batch may look for it. */
+static void vblk_offer_spin(struct vblk *vblk, struct vblk_req *last,
+			    struct vblk_spin *spin)
+{
+	spin->vbr = NULL;
+	if (unlikely(READ_ONCE(vblk->sync_poll_us)) &&
+	    vblk_may_spin(vblk, blk_mq_rq_from_pdu(last)))
+		last->spin = spin;
 }
 
 /* Does the device want to be told? The lock is held; the telling is done without. */
@@ -301,6 +317,7 @@ blk_status_t vblk_queue_rq(struct blk_mq_hw_ctx *hctx,
 	struct vblk_queue *q = vblk_hctx_queue(hctx);
 	struct vblk_done done = VBLK_DONE_INIT(done);
 	struct request *rq = bd->rq;
+	struct vblk_spin spin;
 	unsigned long flags;
 	blk_status_t status;
 	bool kick = false;
@@ -309,6 +326,9 @@ blk_status_t vblk_queue_rq(struct blk_mq_hw_ctx *hctx,
 	if (unlikely(status))
 		return status;
 	blk_mq_start_request(rq);
+	spin.vbr = NULL;
+	if (bd->last)
+		vblk_offer_spin(q->vblk, blk_mq_rq_to_pdu(rq), &spin);
 
 	spin_lock_irqsave(&q->lock, flags);
 	status = vblk_add(q, rq, &done);
@@ -322,6 +342,8 @@ blk_status_t vblk_queue_rq(struct blk_mq_hw_ctx *hctx,
 	if (unlikely(status))
 		vblk_unmap_data(blk_mq_rq_to_pdu(rq));
 	vblk_finish(&done, NULL);
+	if (spin.vbr)
+		vblk_spin(q, &spin);
 	return status;
 }
 
@@ -343,8 +365,12 @@ void vblk_commit_rqs(struct blk_mq_hw_ctx *hctx)
 		virtqueue_notify(q->vq);
 }
 
-/* Submit a list of prepared and started requests of one queue with one kick. */
-static void vblk_add_batch(struct vblk_queue *q, struct vblk_req *first)
+/*
+ * Submit a list of prepared and started requests of one queue with one kick. The
+ * submitter may spin for one of them, the last, if @spin is given.
+ */
+static void vblk_add_batch(struct vblk_queue *q, struct vblk_req *first,
+			   struct vblk_spin *spin)
 {
 	struct vblk_done done = VBLK_DONE_INIT(done);
 	struct vblk_req *vbr, *next, *failed = NULL;
@@ -372,6 +398,8 @@ static void vblk_add_batch(struct vblk_queue *q, struct vblk_req *first)
 		blk_mq_requeue_request(blk_mq_rq_from_pdu(vbr), true);
 	}
 	vblk_finish(&done, NULL);
+	if (spin && spin->vbr)
+		vblk_spin(q, spin);
 }
 
 /**
@@ -384,6 +412,7 @@ void vblk_queue_rqs(struct rq_list *rqs)
 	struct vblk_req *first = NULL, **last = &first, *vbr;
 	struct vblk_queue *batch = NULL, *q;
 	struct rq_list left = { };
+	struct vblk_spin spin;
 	struct request *rq;
 
 	while ((rq = rq_list_pop(rqs))) {
@@ -396,7 +425,7 @@ void vblk_queue_rqs(struct rq_list *rqs)
 		blk_mq_start_request(rq);
 
 		if (q != batch && batch) {
-			vblk_add_batch(batch, first);
+			vblk_add_batch(batch, first, NULL);
 			first = NULL;
 			last = &first;
 		}
@@ -405,7 +434,10 @@ void vblk_queue_rqs(struct rq_list *rqs)
 		*last = vbr;
 		last = &vbr->next;
 	}
-	if (batch)
-		vblk_add_batch(batch, first);
+	if (batch) {
+		vblk_offer_spin(batch->vblk, container_of(last, struct vblk_req, next),
+				&spin);
+		vblk_add_batch(batch, first, &spin);
+	}
 	*rqs = left;
 }

@@ -53,6 +53,7 @@ bool vblk_writes_back(struct virtio_device *vdev)
 	return writeback;
 }
 
+/* With phase_lock: a device that is being set up is told what was chosen last. */
 static void vblk_set_writeback(struct vblk *vblk, u8 writeback)
 {
 	vblk->writeback = writeback;
@@ -64,12 +65,21 @@ static void vblk_set_writeback(struct vblk *vblk, u8 writeback)
  * @vblk: its disk
  *
  * The block layer goes on sending flushes, or none.
+ *
+ * Context: phase_lock held.
  */
 void vblk_restore_cache(struct vblk *vblk)
 {
 	if (virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_FLUSH) &&
 	    virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_CONFIG_WCE))
 		vblk_set_writeback(vblk, vblk->writeback);
+}
+
+static void vblk_choose_writeback(struct vblk *vblk, u8 writeback)
+{
+	mutex_lock(&vblk->phase_lock);
+	vblk_set_writeback(vblk, writeback);
+	mutex_unlock(&vblk->phase_lock);
 }
 
 /* What the block layer believes: whether it sends flushes. */
@@ -99,23 +109,22 @@ static int vblk_set_cache(struct vblk *vblk, bool writeback)
 	if (writeback) {
 		err = vblk_set_flushing(disk, true);
 		if (!err)
-			vblk_set_writeback(vblk, 1);
+			vblk_choose_writeback(vblk, 1);
 		return err;
 	}
 
-	vblk_set_writeback(vblk, 0);
+	vblk_choose_writeback(vblk, 0);
 	memflags = blk_mq_freeze_queue(disk->queue);
 	blk_mq_unfreeze_queue(disk->queue, memflags);
 	err = vblk_ask(vblk, VIRTIO_BLK_T_FLUSH, 0, NULL, 0);
 	if (!err)
 		err = vblk_set_flushing(disk, false);
 	if (err)
-		vblk_set_writeback(vblk, 1);
+		vblk_choose_writeback(vblk, 1);
 	return err;
 }
 
 static const char * const vblk_cache_types[] = { "write through", "write back" };
-static DEFINE_MUTEX(vblk_cache_mutex);	/* serializes changes of the cache type */
 
 static ssize_t cache_type_show(struct device *dev, struct device_attribute *attr,
 			       char *buf)
@@ -134,12 +143,55 @@ static ssize_t cache_type_store(struct device *dev, struct device_attribute *att
 
 	if (type < 0)
 		return type;
-	mutex_lock(&vblk_cache_mutex);
+	mutex_lock(&vblk->cache_lock);
 	err = vblk_set_cache(vblk, type);
-	mutex_unlock(&vblk_cache_mutex);
+	mutex_unlock(&vblk->cache_lock);
 	return err ?: count;
 }
 static DEVICE_ATTR_RW(cache_type);
+
+static ssize_t sync_poll_us_show(struct device *dev, struct device_attribute *attr,
+				 char *buf)
+{
+	struct vblk *vblk = dev_to_disk(dev)->private_data;
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(vblk->sync_poll_us));
+}
+
+static ssize_t sync_poll_us_store(struct device *dev, struct device_attribute *attr,
+				  const char *buf, size_t count)
+{
+	unsigned int us;
+	int err = vblk_read_sync_poll(buf, &us);
+
+	if (err)
+		return err;
+	vblk_spin_set(dev_to_disk(dev)->private_data, us);
+	return count;
+}
+static DEVICE_ATTR_RW(sync_poll_us);
+
+static ssize_t sync_poll_rt_show(struct device *dev, struct device_attribute *attr,
+				 char *buf)
+{
+	struct vblk *vblk = dev_to_disk(dev)->private_data;
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(vblk->sync_poll_rt));
+}
+
+static ssize_t sync_poll_rt_store(struct device *dev, struct device_attribute *attr,
+				  const char *buf, size_t count)
+{
+	struct vblk *vblk = dev_to_disk(dev)->private_data;
+	bool on;
+	int err = kstrtobool(buf, &on);
+
+	if (err)
+		return err;
+	WRITE_ONCE(vblk->sync_poll_rt, on);
+	return count;
+}
+static DEVICE_ATTR_RW(sync_poll_rt);
 
 /* Only the device's permission and a way to flush make it a choice. */
 static umode_t vblk_attr_visible(struct kobject *kobj, struct attribute *attr, int n)
@@ -156,6 +208,8 @@ static umode_t vblk_attr_visible(struct kobject *kobj, struct attribute *attr, i
 static struct attribute *vblk_attrs[] = {
 	&dev_attr_cache_type.attr,
 	&dev_attr_serial.attr,
+	&dev_attr_sync_poll_rt.attr,
+	&dev_attr_sync_poll_us.attr,
 	NULL,
 };
 

@@ -98,14 +98,14 @@ enum blk_eh_timer_return vblk_timeout(struct request *rq)
 
 	spin_lock_irqsave(&q->lock, flags);
 	q->stats.timeouts++;
-	first = !q->stats.reaped[VBLK_REAP_TIMEOUT];
 	if (q->vq)
 		lost = vblk_gov_timeout(q, &done);
+	first = lost && !q->stats.irqs_lost++;
 	spin_unlock_irqrestore(&q->lock, flags);
 
 	found = vblk_finish(&done, NULL);
 	/* Once is enough; the counters tell how often. */
-	if (lost && first)
+	if (first)
 		dev_warn(&vblk->vdev->dev,
 			 "[%s] queue %u: found %u completed requests that no interrupt announced\n",
 			 vblk->disk->disk_name, q->index, found);

@@ -31,7 +31,10 @@
 
 #include "limits.h"
 
-/* A request is polled when it was dispatched on a poll-typed context. */
+/*
+ * A request is polled when it was dispatched on a poll-typed context, or while
+ * its submitter spins for it.
+ */
 enum vblk_kind {
 	VBLK_PLAIN,
 	VBLK_POLLED,
@@ -52,7 +55,7 @@ enum vblk_reaper {
 enum vblk_cb_reason {
 	VBLK_CB_POLLED,		/* off: a polled request was added */
 	VBLK_CB_POLLER,		/* off: a poller came for those in flight */
-	VBLK_CB_PLAIN,		/* on: a plain request was added, nobody polls */
+	VBLK_CB_PLAIN,		/* on: a plain request is there, nobody polls */
 	VBLK_CB_DRAINED,	/* on: only plain requests are left */
 	VBLK_CB_SLEEPER,	/* on: a poller may go to sleep */
 	VBLK_CB_STALL,		/* on: the guard found no poller */
@@ -80,13 +83,14 @@ struct vblk_tail {
 struct vblk_req {
 	struct virtio_blk_outhdr hdr;	/* the device reads it */
 	struct vblk_tail tail;		/* the device writes it */
-	u8 kind;			/* enum vblk_kind, fixed when added */
+	u8 kind;			/* enum vblk_kind; of one in the ring, queue's lock */
 	u8 returns;			/* how often a reset took it back */
 	bool expired;			/* ends with an error in the next reset */
 	bool dropped;			/* off the ring, not completed: a test of timeouts */
 	bool ranges;			/* the data is a table of ranges, kmalloced */
 	unsigned long since;		/* submitted first, in jiffies */
 	struct vblk_req *next;		/* on a list of reaped requests */
+	struct vblk_spin *spin;		/* its submitter's, that looks for it, or NULL */
 	struct sg_table table;
 	struct scatterlist sgl[VBLK_INLINE_SEGS];
 };
@@ -124,6 +128,31 @@ struct vblk_gov {
 };
 
 /**
+ * struct vblk_spin - what a submitter needs that looks for its request; spin.c
+ *
+ * On its stack. Who takes the request off the ring sets @found, under the queue's
+ * lock.
+ */
+struct vblk_spin {
+	struct vblk_req *vbr;		/* until found; NULL: there is no spinning */
+	u64 first_look;			/* after so many ns */
+	u64 limit;			/* for so many ns */
+	bool found;
+};
+
+/**
+ * struct vblk_spinning - what a queue has learned of spinning
+ *
+ * All under the queue's lock.
+ */
+struct vblk_spinning {
+	u64 answer;		/* how long one took, on average, in ns; 0: not known */
+	u16 in_vain;		/* the share of spins that were, in 1/256 */
+	u16 skip;		/* requests that go without ... */
+	u16 next_skip;		/* ... and how many did last time, unless few spins were */
+};
+
+/**
  * struct vblk_stats - counters since probe, under the queue's lock
  */
 struct vblk_stats {
@@ -135,6 +164,7 @@ struct vblk_stats {
 	u64 ring_full;		/* a request had to wait for room */
 	u64 irqs;
 	u64 irqs_idle;		/* of these, found nothing to reap */
+	u64 irqs_lost;		/* times that a timeout found what none announced */
 	u64 cb_on;		/* callbacks turned on ... */
 	u64 cb_off;		/* ... and off, by decision of the governor */
 	u64 guard_fired;
@@ -142,6 +172,10 @@ struct vblk_stats {
 	u64 sleepers;		/* pollers that went to sleep */
 	u64 timeouts;		/* requests that waited for too long, each time */
 	u64 returned;		/* requests that a reset took back from the device */
+	u64 spins;		/* submitters that looked themselves; of these ... */
+	u64 spins_won;		/* ... had the answer in time */
+	u64 spins_lost;		/* ... did not */
+	u64 spin_ns;
 };
 
 /**
@@ -161,6 +195,7 @@ struct vblk_queue {
 	bool plain_waits;		/* a plain request found the ring full */
 	struct blk_mq_hw_ctx *waiting[VBLK_KINDS]; /* to run when there is room */
 	struct vblk_gov gov;
+	struct vblk_spinning spinning;
 	struct vblk_stats stats;
 } ____cacheline_aligned_in_smp;
 
@@ -186,14 +221,17 @@ struct vblk {
 	struct work_struct config_work;
 	struct work_struct recover_work;
 	struct mutex phase_lock;	/* over whatever takes the rings away */
-	enum vblk_phase phase;		/* phase_lock; timeouts look without */
+	enum vblk_phase phase;		/* phase_lock; some look without */
 	unsigned int failures;		/* in a row; phase_lock */
 	u64 reaped;			/* until the last of them; phase_lock */
 	const char *broken;		/* why it has to be reset; first come */
-	bool writeback;			/* as set last; vblk_cache_mutex */
+	struct mutex cache_lock;	/* over changes of the cache type */
+	bool writeback;			/* as set last; phase_lock */
 	struct dentry *debugfs;
 	struct hd_geometry geo;		/* 0 cylinders: the device gave none */
 	int id;
+	unsigned int sync_poll_us;	/* submitters may spin; any time, no lock */
+	bool sync_poll_rt;		/* by class, too; any time, no lock */
 	bool indirect;			/* any request takes one descriptor */
 	bool twin;			/* every queue has a context that polls */
 	unsigned int num_vqs;
@@ -268,11 +306,27 @@ blk_status_t vblk_result(const struct vblk_req *vbr);
 int vblk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob);
 void vblk_interrupt(struct virtqueue *vq);
 
+/* spin.c */
+int vblk_read_sync_poll(const char *text, unsigned int *us);
+void vblk_spin_init(struct vblk *vblk);
+void vblk_spin_set(struct vblk *vblk, unsigned int us);
+bool vblk_may_spin(const struct vblk *vblk, struct request *rq);
+void vblk_spin_start(struct vblk_queue *q, struct vblk_req *vbr);
+void vblk_spin(struct vblk_queue *q, struct vblk_spin *spin);
+
+/* Context: the queue's lock held, which who spins takes before he leaves. */
+static inline void vblk_spin_found(struct vblk_req *vbr)
+{
+	if (unlikely(vbr->spin))
+		WRITE_ONCE(vbr->spin->found, true);
+}
+
 /* governor.c */
 void vblk_gov_init(struct vblk_queue *q);
 void vblk_gov_start(struct vblk_queue *q);
 void vblk_gov_added(struct vblk_queue *q, enum vblk_kind kind,
 		    struct vblk_done *done);
+void vblk_gov_left(struct vblk_queue *q, struct vblk_done *done);
 void vblk_gov_interrupt(struct vblk_queue *q, struct vblk_done *done);
 void vblk_gov_listen(struct vblk_queue *q, struct vblk_done *done);
 void vblk_gov_poll(struct vblk_queue *q, bool may_sleep, struct vblk_done *done);
