@@ -2,7 +2,8 @@
 /*
  * For libFuzzer: the input is what a front end says, a record a message:
  *
- *   byte     request (of the protocol), modulo 48
+ *   byte     request (of the protocol), modulo 48; 47: none, but what is shared
+ *            as memory is cut to 64 times as many bytes as there would be payload
  *   byte     bits 0 to 3: how many file descriptors go with it; 4: they are memory,
  *            else eventfds; 5: a wrong version; 6: a reply is wanted; 7: cut short
  *   2 bytes  size of the payload, modulo 600
@@ -72,6 +73,20 @@ static void send_message(int sock, const uint8_t *record, const uint8_t *payload
 		close(fds[--n]);
 }
 
+/* Queues that run have looked at their rings once they sleep, or are at it for long. */
+static void let_run(void)
+{
+	unsigned int i, tries;
+
+	for (i = 0; i < dev.opt.queues; i++) {
+		struct queue *q = &dev.queues[i];
+
+		for (tries = 0; tries < 100 && q->running &&
+		     !atomic_load(&q->n.wakeups); tries++)
+			usleep(20);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char answer[1024];
@@ -87,7 +102,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t payload = (data[2] | data[3] << 8) % MAX_PAYLOAD;
 
 		payload = payload > size - 4 ? size - 4 : payload;
-		send_message(pair[0], data, data + 4, payload);
+		if (data[0] % 48 != 47)
+			send_message(pair[0], data, data + 4, payload);
+		else if (ftruncate(memory_fd, 64 * payload))
+			_exit(1);
 		data += 4 + payload;
 		size -= 4 + payload;
 		/* Header and payload; what is left over is the next one's. */
@@ -95,7 +113,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		while (recv(pair[0], answer, sizeof(answer), MSG_DONTWAIT) > 0)
 			;
 	}
+	let_run();
 	close(pair[0]);
 	vu_disconnect(&dev);
+	if (ftruncate(memory_fd, MEMORY))
+		_exit(1);
 	return 0;
 }

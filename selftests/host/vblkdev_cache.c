@@ -15,6 +15,7 @@ static void open_cached(const char *features)
 {
 	front_open(&f, "ram:1M");
 	f.dev.backend.cache = cache_new(f.dev.backend.image, f.dev.backend.size);
+	f.dev.faults.has_cache = true;
 	if (features)
 		config_features(&f.dev, features);
 	front_start(&f);

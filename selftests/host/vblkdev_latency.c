@@ -190,6 +190,62 @@ static const char *sleeping(void)
 	return NULL;
 }
 
+static const char *histogram(void)
+{
+	static struct histogram h, sum;
+	static const struct {
+		uint64_t ns, least, most;
+	} ones[] = {
+		{ 0, 0, 0 }, { 7, 7, 7 }, { 8, 8, 8 }, { 1000, 1000, 1125 },
+		{ 1ull << 30, 1ull << 30, 9ull << 27 }, { UINT64_MAX, 1ull << 39, UINT64_MAX },
+	};
+	unsigned int i;
+
+	check(histogram_percentile(&h, 50) == 0);
+	for (i = 0; i < ITEMS(ones); i++) {
+		memset(&h, 0, sizeof(h));
+		histogram_add(&h, ones[i].ns);
+		check(histogram_percentile(&h, 50) >= ones[i].least);
+		check(histogram_percentile(&h, 50) <= ones[i].most);
+	}
+	memset(&h, 0, sizeof(h));
+	for (i = 1; i <= DRAWS; i++)
+		histogram_add(&h, i);
+	histogram_merge(&sum, &h);
+	histogram_merge(&sum, &h);
+	check(histogram_count(&sum) == 2 * DRAWS);
+	for (i = 1; i <= 100; i++) {
+		uint64_t exact = (uint64_t)DRAWS * i / 100, p = histogram_percentile(&sum, i);
+
+		check(p >= exact && p <= exact + exact / 8);
+	}
+	return NULL;
+}
+
+/* From a burst's last completion to its notification, each that there was. */
+static const char *notifications(void)
+{
+	struct counters *n = &f.dev.queues[0].n;
+	struct used u;
+	unsigned int i;
+
+	front_open(&f, "null");
+	faults_add(&f.dev.faults, "irq-late=2000");
+	front_start(&f);
+	/* Another burst before it would share the notification of this one. */
+	for (i = 0; i < 10; i++) {
+		put_flushes(1);
+		check(wait_used(&f, &u, 2));
+		while (counted(&n->notified) <= i)
+			;
+	}
+	front_close(&f);
+	check(counted(&n->notified) == 10);
+	check(histogram_count(&n->notify_ns) == counted(&n->notified));
+	check(histogram_percentile(&n->notify_ns, 50) >= 2 * MS);
+	return NULL;
+}
+
 static const struct ktap_test tests[] = {
 	TEST(specifications),
 	TEST(distributions),
@@ -198,6 +254,8 @@ static const struct ktap_test tests[] = {
 	TEST(poller_is_never_early),
 	TEST(out_of_order),
 	TEST(sleeping),
+	TEST(histogram),
+	TEST(notifications),
 };
 
 int main(void)

@@ -7,7 +7,9 @@
 #include "ktap.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -16,6 +18,73 @@
 
 static struct front f;
 static char path[] = "/tmp/vblkdev-test.XXXXXX";
+
+/* --- What the device asks of the kernel, which may answer otherwise --------- */
+
+static atomic_uint durable, volatile_;	/* writes */
+static atomic_uint refusals;		/* of what io_uring is handed, to come */
+static bool big_blocks;			/* O_DIRECT wants multiples of 4 KiB */
+
+static bool direct_cannot(int fd, const struct iovec *iov, int num, off_t offset)
+{
+	uint64_t all = offset;
+
+	while (num--)
+		all |= iov[num].iov_len;
+	return big_blocks && fd == f.dev.backend.direct_fd && all % 4096;
+}
+
+static void count_write(int flags)
+{
+	if (flags & RWF_DSYNC)
+		durable++;
+	else
+		volatile_++;
+}
+
+ssize_t preadv(int fd, const struct iovec *iov, int num, off_t offset)
+{
+	if (direct_cannot(fd, iov, num, offset)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return syscall(SYS_preadv, fd, iov, num, offset, 0);
+}
+
+ssize_t pwritev2(int fd, const struct iovec *iov, int num, off_t offset, int flags)
+{
+	if (direct_cannot(fd, iov, num, offset)) {
+		errno = EINVAL;
+		return -1;
+	}
+	count_write(flags);
+	return syscall(SYS_pwritev2, fd, iov, num, offset, 0, flags);
+}
+
+int io_uring_submit(struct io_uring *ring)
+{
+	static int (*submit)(struct io_uring *ring);
+	unsigned int i;
+
+	if (!submit)
+		submit = dlsym(RTLD_NEXT, "io_uring_submit");
+	if (refusals) {
+		refusals--;
+		return -EAGAIN;
+	}
+	for (i = ring->sq.sqe_head; i != ring->sq.sqe_tail; i++) {
+		struct io_uring_sqe *sqe = &ring->sq.sqes[i & ring->sq.ring_mask];
+		const struct iovec *iov = (const void *)(uintptr_t)sqe->addr;
+
+		if (sqe->opcode != IORING_OP_WRITEV && sqe->opcode != IORING_OP_READV)
+			continue;
+		if (direct_cannot(sqe->fd, iov, sqe->len, sqe->off))
+			sqe->ioprio = 0xffff;	/* EINVAL, too */
+		else if (sqe->opcode == IORING_OP_WRITEV)
+			count_write(sqe->rw_flags);
+	}
+	return submit(ring);
+}
 
 /* As in a container that forbids it. */
 static bool forbid_io_uring(void)
@@ -183,11 +252,109 @@ static const char *stopped(void)
 	return why;
 }
 
+static bool writes(void)
+{
+	struct piece data = OUT(AT_DATA, 4096);
+
+	durable = 0;
+	volatile_ = 0;
+	return request(&f, VIRTIO_BLK_T_OUT, 0, data, NULL) == VIRTIO_BLK_S_OK;
+}
+
+static void turn_cache(uint8_t on)
+{
+	struct {
+		uint32_t offset, size, flags;
+		uint8_t wce;
+	} __attribute__((packed)) set = { offsetof(struct virtio_blk_config, wce), 1, 0, on };
+
+	front_send(&f, 25, &set, sizeof(set), -1);
+}
+
+/* With its cache off, or where a driver knows of none, a write is durable at once. */
+static const char *writes_through(void)
+{
+	uint64_t features = f.dev.offered & ~(1ull << VIRTIO_F_RING_PACKED |
+					      1ull << VIRTIO_RING_F_EVENT_IDX);
+
+	check(writes() && volatile_ == 1 && !durable);
+	turn_cache(0);
+	check(!front_hung_up(&f) && writes() && durable == 1 && !volatile_);
+	turn_cache(1);
+	check(!front_hung_up(&f) && writes() && volatile_ == 1 && !durable);
+	config_set(&f.dev, "writeback=0");
+	check(writes() && durable == 1 && !volatile_);
+	/* The driver relies on it, whatever else is forgotten. */
+	config_set(&f.dev, "blk_size=3");
+	config_init(&f.dev);
+	check(f.dev.cfg.blk_size == 512 && !f.dev.cfg.wce);
+	check(writes() && durable == 1 && !volatile_);
+	config_set(&f.dev, "writeback=1");
+	check(writes() && volatile_ == 1 && !durable);
+	features &= ~(1ull << VIRTIO_BLK_F_FLUSH);
+	front_send(&f, 2, &features, sizeof(features), -1);
+	check(!front_hung_up(&f) && writes() && durable == 1 && !volatile_);
+	turn_cache(0);
+	check(!front_hung_up(&f));
+	config_init(&f.dev);
+	front_close(&f);
+	check(f.dev.cfg.wce == 1 && !f.dev.write_through);
+	return NULL;
+}
+
+static const char *io_uring_writes_through(void)
+{
+	const char *why = open_file();
+
+	return why ? why : writes_through();
+}
+
+static const char *threads_write_through(void)
+{
+	const char *why = forbid_io_uring() ? open_file() : "no seccomp";
+
+	return why ? why : writes_through();
+}
+
+/* A disk with blocks of 4 KiB, and requests for less. */
+static const char *io_uring_with_big_blocks(void)
+{
+	const char *why = open_file();
+
+	big_blocks = true;
+	return why ? why : moves_data(20);
+}
+
+static const char *threads_with_big_blocks(void)
+{
+	const char *why = forbid_io_uring() ? open_file() : "no seccomp";
+
+	big_blocks = true;
+	return why ? why : moves_data(20);
+}
+
+/* The kernel has no memory for it, but soon. */
+static const char *io_uring_refuses_at_first(void)
+{
+	const char *why = open_file();
+
+	if (why)
+		return why;
+	refusals = 50;
+	check(writes() && !refusals);
+	return NULL;
+}
+
 static const struct ktap_test tests[] = {
 	TEST(with_io_uring),
 	TEST(without_io_uring),
 	TEST(noted_once),
 	TEST(stopped),
+	TEST(io_uring_writes_through),
+	TEST(threads_write_through),
+	TEST(io_uring_with_big_blocks),
+	TEST(threads_with_big_blocks),
+	TEST(io_uring_refuses_at_first),
 };
 
 int main(void)

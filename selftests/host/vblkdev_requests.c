@@ -198,6 +198,34 @@ static const char *not_negotiated(void)
 	return NULL;
 }
 
+static void *reset_config(void *until)
+{
+	while (!*(atomic_bool *)until)
+		config_init(&f.dev);
+	return NULL;
+}
+
+/* The command "defaults" with requests under way: they see the old or the new. */
+static const char *config_changes_at_once(void)
+{
+	struct piece data = IN(AT_DATA, 512);
+	atomic_bool done = false;
+	unsigned int i, failed = 0;
+	pthread_t thread;
+
+	front_open(&f, "ram:1M");
+	front_start(&f);
+	/* It knows all of that before its features change below it. */
+	check(!front_hung_up(&f));
+	pthread_create(&thread, NULL, reset_config, &done);
+	for (i = 0; i < 20000 && !failed; i++)
+		failed += request(&f, VIRTIO_BLK_T_IN, 2047, data, NULL) != S_OK;
+	done = true;
+	pthread_join(thread, NULL);
+	check(!failed && !rule_count(&f, RULE_B7));
+	return NULL;
+}
+
 static const char *longer_than_the_ring(void)
 {
 	struct piece table = OUT(AT_TABLE, 16 * (RING_SIZE + 1));
@@ -231,6 +259,7 @@ static const struct ktap_test tests[] = {
 	TEST(ranges),
 	TEST(truncated),
 	TEST(not_negotiated),
+	TEST(config_changes_at_once),
 	TEST(longer_than_the_ring),
 };
 

@@ -121,6 +121,22 @@ static const char *no_notification_if_suppressed(void)
 	return NULL;
 }
 
+/* As late as it was to be, however much comes after what it is for. */
+static const char *a_late_notification_comes(void)
+{
+	uint64_t begin;
+
+	front_open(&f, "null");
+	faults_add(&f.dev.faults, "irq-late=500000");
+	front_start(&f);
+	begin = now_ns();
+	do {
+		check(request(&f, VIRTIO_BLK_T_FLUSH, 0, (struct piece) { }, NULL) == S_OK);
+	} while (!front_notified(f.call, 0) && now_ns() - begin < 5000000000ull);
+	check(now_ns() - begin < 5000000000ull && now_ns() - begin >= 500000000);
+	return NULL;
+}
+
 /* The driver asks for the 5th. */
 static const char *event_index(bool packed)
 {
@@ -310,6 +326,7 @@ static const struct ktap_test tests[] = {
 	TEST(notifies_again_over_another_eventfd),
 	TEST(one_notification_a_request),
 	TEST(no_notification_if_suppressed),
+	TEST(a_late_notification_comes),
 	TEST(split_event_index),
 	TEST(packed_event_index),
 	TEST(split_indirect),

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* O_DIRECT asks this of memory; of the offset and length the disk's blocks do. */
+/* O_DIRECT asks this of memory and length, or more: then it says EINVAL. */
 static bool aligned(const struct request *req)
 {
 	unsigned int i;
@@ -48,7 +48,21 @@ static off_t offset_of(const struct request *req)
 
 static int fd_for(const struct backend *b, const struct request *req)
 {
-	return aligned(req) ? b->direct_fd : b->fd;
+	return aligned(req) && !req->buffered ? b->direct_fd : b->fd;
+}
+
+/* Through the page cache instead? On a disk with blocks of 4 KiB, say. */
+static bool try_buffered(const struct backend *b, struct request *req, int err)
+{
+	if (err != EINVAL || fd_for(b, req) == b->fd)
+		return false;
+	req->buffered = true;
+	return true;
+}
+
+static int write_flags(const struct request *req)
+{
+	return durable_at_once(req->q->dev) ? RWF_DSYNC : 0;
 }
 
 static unsigned int pieces(const struct request *req)
@@ -67,8 +81,9 @@ static int do_now(struct backend *b, struct request *req)
 		if (req->type == VIRTIO_BLK_T_IN)
 			n = preadv(fd, req->data, pieces(req), offset_of(req));
 		else
-			n = pwritev(fd, req->data, pieces(req), offset_of(req));
-		if (n < 0 && errno == EINTR)
+			n = pwritev2(fd, req->data, pieces(req), offset_of(req),
+				     write_flags(req));
+		if (n < 0 && (errno == EINTR || try_buffered(b, req, errno)))
 			continue;
 		if (n <= 0)
 			return VIRTIO_BLK_S_IOERR;
@@ -103,24 +118,37 @@ static bool enqueue(struct queue *q, struct request *req)
 	else if (req->type == VIRTIO_BLK_T_IN)
 		io_uring_prep_readv(sqe, fd_for(b, req), req->data, pieces(req), offset_of(req));
 	else
-		io_uring_prep_writev(sqe, fd_for(b, req), req->data, pieces(req), offset_of(req));
+		io_uring_prep_writev2(sqe, fd_for(b, req), req->data, pieces(req), offset_of(req),
+				      write_flags(req));
 	io_uring_sqe_set_data(sqe, req);
 	return true;
 }
 
 static void file_commit(struct queue *q)
 {
+	static const struct timespec ms = { .tv_nsec = 1000000 };
 	struct engine *e = engine(q);
+	int n;
 
-	if (e->uring && io_uring_sq_ready(&e->ring))
-		io_uring_submit(&e->ring);
+	if (!e->uring)
+		return;
+	while (io_uring_sq_ready(&e->ring)) {
+		n = io_uring_submit(&e->ring);
+		if (n == -EAGAIN || n == -EBUSY)
+			nanosleep(&ms, NULL);
+		else if (n <= 0 && n != -EINTR)
+			die("io_uring takes no requests: %s", strerror(-n));
+		/* Perhaps that is in the way; then it will be tried again. */
+		if (n < 0 && io_uring_cq_ready(&e->ring))
+			return;
+	}
 }
 
 /* True: the request is done, with *status. Otherwise it goes on. */
 static bool settle(struct queue *q, struct request *req, int res, int *status)
 {
 	*status = VIRTIO_BLK_S_IOERR;
-	if (res == -EINTR || res == -EAGAIN)
+	if (res == -EINTR || res == -EAGAIN || try_buffered(&q->dev->backend, req, -res))
 		return !enqueue(q, req);
 	if (res < 0)
 		return true;
@@ -223,13 +251,16 @@ static int file_poll_fd(struct queue *q)
 }
 
 /* In the queue's thread: ranges are rare, and quick where they can be had. */
-static int file_range(struct backend *b, uint64_t offset, uint64_t len, bool unmap)
+static int file_range(struct queue *q, uint64_t offset, uint64_t len, bool unmap)
 {
 	int mode = unmap ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE;
+	int fd = q->dev->backend.fd;
 
-	if (!len || !fallocate(b->fd, mode | FALLOC_FL_KEEP_SIZE, offset, len))
-		return VIRTIO_BLK_S_OK;
-	return errno == EOPNOTSUPP ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR;
+	if (len && fallocate(fd, mode | FALLOC_FL_KEEP_SIZE, offset, len))
+		return errno == EOPNOTSUPP ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR;
+	if (len && durable_at_once(q->dev) && fdatasync(fd))
+		return VIRTIO_BLK_S_IOERR;
+	return VIRTIO_BLK_S_OK;
 }
 
 const struct backend_ops file_ops = {

@@ -18,7 +18,7 @@ static int null_submit(struct queue *q, struct request *req)
 	return VIRTIO_BLK_S_OK;
 }
 
-static int null_range(struct backend *b, uint64_t offset, uint64_t len, bool unmap)
+static int null_range(struct queue *q, uint64_t offset, uint64_t len, bool unmap)
 {
 	return VIRTIO_BLK_S_OK;
 }
@@ -27,12 +27,6 @@ const struct backend_ops null_ops = {
 	.submit	= null_submit,
 	.range	= null_range,
 };
-
-/* Is a write durable when it completes? */
-static bool write_through(struct device *dev)
-{
-	return dev->write_through || !negotiated(dev, VIRTIO_BLK_F_FLUSH);
-}
 
 static void copy(struct backend *b, struct request *req)
 {
@@ -61,14 +55,16 @@ static int ram_submit(struct queue *q, struct request *req)
 			cache_flush(b->cache);
 		else if (req->type == VIRTIO_BLK_T_OUT)
 			cache_wrote(b->cache, req->sector * SECTOR, req->len,
-				    write_through(q->dev));
+				    durable_at_once(q->dev));
 		cache_end(b->cache);
 	}
 	return VIRTIO_BLK_S_OK;
 }
 
-static int ram_range(struct backend *b, uint64_t offset, uint64_t len, bool unmap)
+static int ram_range(struct queue *q, uint64_t offset, uint64_t len, bool unmap)
 {
+	struct backend *b = &q->dev->backend;
+
 	if (b->cache)
 		cache_begin(b->cache);
 	memset(b->image + offset, 0, len);

@@ -5,6 +5,7 @@
  * hands the request to the backend.
  */
 #include "device.h"
+#include "shared.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -15,6 +16,8 @@ void violated(struct queue *q, enum rule which, const char *format, ...)
 	char *first = dev->violation[which];
 	va_list args;
 
+	if (shared_gone)
+		return;
 	count(&q->n.rules[which], 1);
 	pthread_mutex_lock(&dev->lock);
 	if (!*first) {
@@ -78,21 +81,22 @@ static void report_rules(struct request *req, rule_mask found)
 				 "in a ring that is smaller");
 }
 
-static uint64_t capacity(struct device *dev)
+/* What config space says, all at one time. */
+static struct virtio_blk_config config(struct device *dev)
 {
-	uint64_t sectors;
+	struct virtio_blk_config cfg;
 
 	pthread_mutex_lock(&dev->lock);
-	sectors = dev->cfg.capacity;
+	cfg = dev->cfg;
 	pthread_mutex_unlock(&dev->lock);
-	return sectors;
+	return cfg;
 }
 
 /* Beyond the capacity, or beyond what is there where config space lies about it? */
-static bool out_of_range(struct request *req, uint64_t sector, uint64_t sectors)
+static bool out_of_range(struct request *req, const struct virtio_blk_config *cfg,
+			 uint64_t sector, uint64_t sectors)
 {
-	struct device *dev = req->q->dev;
-	uint64_t announced = capacity(dev), have = dev->backend.size / SECTOR;
+	uint64_t announced = cfg->capacity, have = req->q->dev->backend.size / SECTOR;
 
 	if (sectors > announced || sector > announced - sectors) {
 		violated(req->q, RULE_B7, "%llu sectors at %llu of %llu",
@@ -103,18 +107,18 @@ static bool out_of_range(struct request *req, uint64_t sector, uint64_t sectors)
 	return sectors > have || sector > have - sectors;
 }
 
-static void check_segments(struct request *req)
+static void check_segments(struct request *req, const struct virtio_blk_config *cfg)
 {
 	struct device *dev = req->q->dev;
 	unsigned int segs = req->chain.descs - (req->type == VIRTIO_BLK_T_FLUSH ? 0 : 2);
 
-	if (negotiated(dev, VIRTIO_BLK_F_SEG_MAX) && dev->cfg.seg_max &&
-	    req->chain.descs > 2 && segs > dev->cfg.seg_max)
-		violated(req->q, RULE_S1, "%u segments, seg_max is %u", segs, dev->cfg.seg_max);
-	if (negotiated(dev, VIRTIO_BLK_F_SIZE_MAX) && dev->cfg.size_max >= SECTOR &&
-	    req->chain.longest > dev->cfg.size_max)
+	if (negotiated(dev, VIRTIO_BLK_F_SEG_MAX) && cfg->seg_max &&
+	    req->chain.descs > 2 && segs > cfg->seg_max)
+		violated(req->q, RULE_S1, "%u segments, seg_max is %u", segs, cfg->seg_max);
+	if (negotiated(dev, VIRTIO_BLK_F_SIZE_MAX) && cfg->size_max >= SECTOR &&
+	    req->chain.longest > cfg->size_max)
 		violated(req->q, RULE_S2, "a segment of %u bytes, size_max is %u",
-			 req->chain.longest, dev->cfg.size_max);
+			 req->chain.longest, cfg->size_max);
 }
 
 /* Only the first half of the data. */
@@ -136,6 +140,7 @@ static int begin_rw(struct request *req, bool write)
 {
 	struct queue *q = req->q;
 	struct backend *b = &q->dev->backend;
+	struct virtio_blk_config cfg;
 	uint64_t value;
 
 	count(write ? &q->n.writes : &q->n.reads, 1);
@@ -144,12 +149,13 @@ static int begin_rw(struct request *req, bool write)
 			 (unsigned long long)req->sector);
 		return VIRTIO_BLK_S_IOERR;
 	}
-	check_segments(req);
+	cfg = config(q->dev);
+	check_segments(req, &cfg);
 	if (write && (b->read_only || negotiated(q->dev, VIRTIO_BLK_F_RO))) {
 		violated(q, RULE_B8, "a write at sector %llu", (unsigned long long)req->sector);
 		return VIRTIO_BLK_S_IOERR;
 	}
-	if (out_of_range(req, req->sector, req->len / SECTOR))
+	if (out_of_range(req, &cfg, req->sector, req->len / SECTOR))
 		return VIRTIO_BLK_S_IOERR;
 	if (fault(&q->dev->faults, FAULT_DATA_MISSING, req, NULL))
 		return VIRTIO_BLK_S_OK;
@@ -201,9 +207,9 @@ static int begin_ranges(struct request *req, bool zeroes)
 	struct queue *q = req->q;
 	struct device *dev = q->dev;
 	enum rule rule = zeroes ? RULE_B15 : RULE_B13;
-	uint32_t max_segs = zeroes ? dev->cfg.max_write_zeroes_seg : dev->cfg.max_discard_seg;
-	uint32_t max_sectors = zeroes ? dev->cfg.max_write_zeroes_sectors :
-			       dev->cfg.max_discard_sectors;
+	struct virtio_blk_config cfg = config(dev);
+	uint32_t max_segs = zeroes ? cfg.max_write_zeroes_seg : cfg.max_discard_seg;
+	uint32_t max_sectors = zeroes ? cfg.max_write_zeroes_sectors : cfg.max_discard_sectors;
 	struct virtio_blk_discard_write_zeroes range;
 	struct iovec *iov = req->data;
 	unsigned int num = req->num_data;
@@ -238,9 +244,9 @@ static int begin_ranges(struct request *req, bool zeroes)
 		if (range.num_sectors > max_sectors)
 			violated(q, rule, "%u sectors, the limit is %u", range.num_sectors,
 				 max_sectors);
-		if (out_of_range(req, range.sector, range.num_sectors))
+		if (out_of_range(req, &cfg, range.sector, range.num_sectors))
 			return VIRTIO_BLK_S_IOERR;
-		status = dev->backend.ops->range(&dev->backend, range.sector * SECTOR,
+		status = dev->backend.ops->range(q, range.sector * SECTOR,
 						 (uint64_t)range.num_sectors * SECTOR,
 						 !zeroes || range.flags);
 		if (status)
@@ -329,6 +335,7 @@ void request_begin(struct request *req)
 
 	count(&q->n.requests, 1);
 	req->done = 0;
+	req->buffered = false;
 	req->instead = VIRTIO_BLK_S_OK;
 	req->due = 0;
 	if (q->dev->opt.latency.kind)

@@ -18,6 +18,9 @@ static void write_call_fd(struct queue *q)
 {
 	static const uint64_t one = 1;
 
+	if (q->pushed_at)
+		histogram_add(&q->n.notify_ns, now_ns() - q->pushed_at);
+	q->pushed_at = 0;
 	pthread_mutex_lock(&q->lock);
 	/* A full counter is as good as one more. */
 	if (q->call_fd >= 0 && write(q->call_fd, &one, sizeof(one)) < 0)
@@ -54,12 +57,17 @@ static void notify(struct queue *q, uint64_t now)
 	if (!ring_should_notify(&q->ring) &&
 	    !fault(faults_of(q), FAULT_IRQ_UNWANTED, NULL, NULL)) {
 		count(&q->n.suppressed, 1);
+		q->pushed_at = 0;
 		return;
 	}
-	if (fault(faults_of(q), FAULT_IRQ_LOST, NULL, NULL))
+	if (fault(faults_of(q), FAULT_IRQ_LOST, NULL, NULL)) {
+		q->pushed_at = 0;
 		return;
+	}
 	if (fault(faults_of(q), FAULT_IRQ_LATE, NULL, &value)) {
-		q->notify_due = (now ? now : now_ns()) + value * 1000;
+		/* Of what was pushed meanwhile, too: no later for that. */
+		if (!q->notify_due)
+			q->notify_due = (now ? now : now_ns()) + value * 1000;
 		return;
 	}
 	write_call_fd(q);
@@ -143,6 +151,7 @@ static void push(struct request *req, uint32_t id)
 		ring_push(&q->ring, &req->chain, id, len);
 	move_used_idx(req);
 	q->pushed++;
+	q->pushed_at = now_ns();
 }
 
 static void write_status(struct request *req)
@@ -299,4 +308,5 @@ void complete_all(struct queue *q, bool drop)
 	q->swapped = NULL;
 	q->notify_due = 0;
 	q->pushed = 0;
+	q->pushed_at = 0;
 }

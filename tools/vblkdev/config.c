@@ -64,24 +64,40 @@ static const struct {
 
 #define F_PROTOCOL	30	/* of vhost-user itself */
 
+void config_cache_on(struct device *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	dev->cfg.wce = 1;
+	pthread_mutex_unlock(&dev->lock);
+	dev->write_through = false;
+	dev->cache_on_again = false;
+}
+
 void config_init(struct device *dev)
 {
-	struct virtio_blk_config *cfg = &dev->cfg;
+	struct virtio_blk_config cfg = {
+		.capacity = dev->backend.size / SECTOR,
+		.seg_max = dev->opt.queue_size - 2,
+		.blk_size = SECTOR,
+		.num_queues = dev->opt.queues,
+		.max_discard_sectors = UINT32_MAX / SECTOR,
+		.max_discard_seg = 1,
+		.discard_sector_alignment = 1,
+		.max_write_zeroes_sectors = UINT32_MAX / SECTOR,
+		.max_write_zeroes_seg = 1,
+		.write_zeroes_may_unmap = 1,
+	};
 	unsigned int i;
 
-	memset(cfg, 0, sizeof(*cfg));
-	cfg->capacity = dev->backend.size / SECTOR;
-	cfg->seg_max = dev->opt.queue_size - 2;
-	cfg->blk_size = SECTOR;
-	cfg->wce = 1;
-	cfg->num_queues = dev->opt.queues;
-	cfg->max_discard_sectors = UINT32_MAX / SECTOR;
-	cfg->max_discard_seg = 1;
-	cfg->discard_sector_alignment = 1;
-	cfg->max_write_zeroes_sectors = UINT32_MAX / SECTOR;
-	cfg->max_write_zeroes_seg = 1;
-	cfg->write_zeroes_may_unmap = 1;
-	dev->write_through = false;
+	/* A driver that turned the cache off relies on that for as long as it is there. */
+	dev->cache_on_again = dev->features;
+	if (!dev->features)
+		config_cache_on(dev);
+	pthread_mutex_lock(&dev->lock);
+	cfg.wce = !dev->write_through;
+	/* Queues may be at work: never something in between. */
+	dev->cfg = cfg;
+	pthread_mutex_unlock(&dev->lock);
 
 	dev->offered = 1ull << F_PROTOCOL;
 	for (i = 0; i < ITEMS(feature_names); i++)
@@ -118,6 +134,8 @@ static const char *set_field(struct device *dev, char *item)
 		pthread_mutex_lock(&dev->lock);
 		memcpy((char *)&dev->cfg + fields[i].offset, &value, fields[i].size);
 		pthread_mutex_unlock(&dev->lock);
+		if (fields[i].feature == VIRTIO_BLK_F_CONFIG_WCE)
+			dev->write_through = !value;
 		if (fields[i].feature >= 0)
 			dev->offered |= 1ull << fields[i].feature;
 		return NULL;

@@ -124,12 +124,19 @@ void control_counters(struct device *dev, FILE *to)
 		COUNTER(errors), COUNTER(malformed), COUNTER(bursts), COUNTER(notified),
 		COUNTER(suppressed),
 	};
+	struct histogram notify_ns = { };
 	unsigned long violations = 0;
 	const char *comma = "";
 	unsigned int i;
 
 	for (i = 0; i < ITEMS(names); i++)
 		fprintf(to, "\"%s\": %lu, ", names[i].name, sum(dev, names[i].offset));
+	for (i = 0; i < dev->opt.queues; i++)
+		histogram_merge(&notify_ns, &dev->queues[i].n.notify_ns);
+	fprintf(to, "\"notify_ns\": {\"count\": %lu, \"p50\": %llu, \"p99\": %llu}, ",
+		histogram_count(&notify_ns),
+		(unsigned long long)histogram_percentile(&notify_ns, 50),
+		(unsigned long long)histogram_percentile(&notify_ns, 99));
 	for (i = 0; i < NUM_RULES; i++)
 		violations += sum(dev, offsetof(struct counters, rules[i]));
 	fprintf(to, "\"violations\": %lu, \"rules\": {", violations);
@@ -169,10 +176,24 @@ const char *change_config(struct device *dev, const char *assignments)
 	return error;
 }
 
+static void forget_violations(struct device *dev)
+{
+	unsigned int i, rule;
+
+	for (i = 0; i < dev->opt.queues; i++)
+		for (rule = 0; rule < NUM_RULES; rule++)
+			atomic_store(&dev->queues[i].n.rules[rule], 0);
+	pthread_mutex_lock(&dev->lock);
+	memset(dev->violation, 0, sizeof(dev->violation));
+	pthread_mutex_unlock(&dev->lock);
+}
+
 static void release(struct device *dev)
 {
 	unsigned int i;
 
+	/* Before, or a queue would stop again at once. */
+	faults_retire(&dev->faults, FAULT_STOP_AFTER);
 	for (i = 0; i < dev->opt.queues; i++) {
 		dev->queues[i].release = true;
 		queue_wake(&dev->queues[i]);
@@ -208,6 +229,7 @@ char *control_command(struct device *dev, const char *line)
 	} else if (!strcmp(c.name, "defaults")) {
 		faults_clear(&dev->faults);
 		config_init(dev);
+		forget_violations(dev);
 	} else if (!strcmp(c.name, "power-cut")) {
 		if (dev->backend.cache)
 			fprintf(to, "{\"ok\": true, \"lost\": %llu}\n", (unsigned long long)
@@ -235,7 +257,11 @@ char *control_command(struct device *dev, const char *line)
 
 /* --- Sockets -------------------------------------------------------------- */
 
-/* A socket that nobody listens at any more is replaced; other files never are. */
+/*
+ * A socket that nobody listens at any more is replaced; other files never are. It is
+ * asked for with a type that it does not have, for a device that is there is not to
+ * find a front end in this.
+ */
 static bool is_stale(const struct sockaddr_un *addr)
 {
 	struct stat st;
@@ -244,10 +270,9 @@ static bool is_stale(const struct sockaddr_un *addr)
 
 	if (lstat(addr->sun_path, &st) || !S_ISSOCK(st.st_mode))
 		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	stale = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) &&
-		     errno == ECONNREFUSED;
-
+		errno == ECONNREFUSED;
 	if (fd >= 0)
 		close(fd);
 	return stale;
@@ -320,7 +345,8 @@ static bool serve(struct device *dev, struct client *c)
 		*end++ = '\0';
 		answer = control_command(dev, c->line);
 		n = strlen(answer);
-		sent = send(c->fd, answer, n, MSG_NOSIGNAL) == n;
+		/* Who does not read is not waited for. */
+		sent = send(c->fd, answer, n, MSG_NOSIGNAL | MSG_DONTWAIT) == n;
 		free(answer);
 		if (!sent)
 			return false;

@@ -12,6 +12,7 @@
 #include <linux/virtio_config.h>
 
 #include "fault.h"
+#include "histogram.h"
 #include "inflight.h"
 #include "latency.h"
 
@@ -38,6 +39,7 @@ struct request {
 	uint8_t result;			/* what belongs there */
 	uint8_t instead;		/* of success, on purpose */
 	uint64_t done;			/* bytes, by a backend that needs to go on */
+	bool buffered;			/* not with O_DIRECT, which cannot have it so */
 	uint64_t due;			/* when it is given back, at the earliest: ns */
 };
 
@@ -51,8 +53,10 @@ struct counters {
 	atomic_ulong malformed;		/* of those, that could not be served */
 	atomic_ulong bursts;		/* of completions */
 	atomic_ulong notified;
-	atomic_ulong suppressed;	/* bursts that the driver did not want to hear of */
-	atomic_ulong rules[NUM_RULES];	/* violations */
+	atomic_ulong suppressed;	/* bursts that the driver did not ask for */
+	struct histogram notify_ns;	/* from a burst's last completion on */
+	/* Up to here they begin anew with each connection. */
+	atomic_ulong rules[NUM_RULES];	/* violations, the last member */
 };
 
 struct queue {
@@ -89,6 +93,7 @@ struct queue {
 	struct request *swapped;	/* waits for another to swap ids with */
 	unsigned int pending;		/* with the backend */
 	unsigned int pushed;		/* since the driver was notified */
+	uint64_t pushed_at;		/* the last one; 0: nobody waits for it */
 	uint64_t random;		/* for latencies */
 	uint64_t notify_due;		/* a notification that is late on purpose */
 	bool stopped;			/* on purpose: takes nothing any more */
@@ -112,7 +117,7 @@ struct backend_ops {
 	/* A status, or BLK_PENDING. req->data is the memory. */
 	int (*submit)(struct queue *q, struct request *req);
 	/* Discard or write zeroes; a status. */
-	int (*range)(struct backend *b, uint64_t offset, uint64_t len, bool unmap);
+	int (*range)(struct queue *q, uint64_t offset, uint64_t len, bool unmap);
 	/* Start what was submitted; finish what is done. May be NULL. */
 	void (*commit)(struct queue *q);
 	void (*reap)(struct queue *q);
@@ -149,13 +154,14 @@ struct device {
 	struct mem *mem;
 	struct inflight_area inflight;
 	uint8_t status;
+	bool cache_on_again;		/* for the next front end */
 
 	pthread_mutex_t lock;
 	struct virtio_blk_config cfg;	/* lock */
 	/* The first violation of each rule, in words. */
 	char violation[NUM_RULES][96];	/* lock */
 
-	atomic_bool write_through;	/* the driver turned the cache off */
+	atomic_bool write_through;	/* the cache is off, as config space says */
 	atomic_bool hang_up;		/* a queue asks for the socket to be closed */
 	atomic_bool flip;		/* ... or for the capacity to change */
 	int main_fd;			/* wakes the main thread */
@@ -169,6 +175,12 @@ void request_begin(struct request *req);
 void request_done(struct request *req, uint8_t status);
 void violated(struct queue *q, enum rule which, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Is a write durable when it completes? */
+static inline bool durable_at_once(const struct device *dev)
+{
+	return dev->write_through || !(dev->features >> VIRTIO_BLK_F_FLUSH & 1);
+}
 
 /* queue.c */
 void queue_init(struct device *dev, struct queue *q, unsigned int index);
@@ -193,6 +205,7 @@ uint64_t complete_due(const struct queue *q);
 
 /* config.c */
 void config_init(struct device *dev);
+void config_cache_on(struct device *dev);
 const char *config_set(struct device *dev, const char *assignments);
 const char *config_features(struct device *dev, const char *list);
 

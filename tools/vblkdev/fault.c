@@ -13,53 +13,55 @@
 
 const struct fault_text fault_texts[NUM_FAULTS] = {
 	[FAULT_USED_ID] = { "used-id", "beyond the ring's end", 5,
+		UINT16_MAX - RING_MAX_SIZE,
 		"an id that the ring does not have" },
-	[FAULT_USED_ID_WIDE] = { "used-id-wide", NULL, 0,
+	[FAULT_USED_ID_WIDE] = { "used-id-wide", NULL, 0, 0,
 		"an id that is right in its lower 16 bits alone (split rings)" },
-	[FAULT_USED_ID_FREE] = { "used-id-free", NULL, 0,
+	[FAULT_USED_ID_FREE] = { "used-id-free", NULL, 0, 0,
 		"the id of a descriptor that is not in flight" },
-	[FAULT_USED_TWICE] = { "used-twice", NULL, 0, "the same used entry twice" },
-	[FAULT_USED_SWAPPED] = { "used-swapped", NULL, 0,
+	[FAULT_USED_TWICE] = { "used-twice", NULL, 0, 0, "the same used entry twice" },
+	[FAULT_USED_SWAPPED] = { "used-swapped", NULL, 0, 0,
 		"the ids of two requests exchanged, and the first without a status" },
-	[FAULT_USED_IDX_JUMP] = { "used-idx-jump", "entries", 7,
+	[FAULT_USED_IDX_JUMP] = { "used-idx-jump", "entries", 7, UINT16_MAX,
 		"used entries that were never written" },
-	[FAULT_USED_IDX_BACK] = { "used-idx-back", NULL, 0,
+	[FAULT_USED_IDX_BACK] = { "used-idx-back", NULL, 0, 0,
 		"the used index goes back by one (split rings)" },
-	[FAULT_USED_LEN_ZERO] = { "used-len-zero", NULL, 0, "a used length of 0" },
-	[FAULT_USED_LEN_HUGE] = { "used-len-huge", "length", 0xffffffff,
+	[FAULT_USED_LEN_ZERO] = { "used-len-zero", NULL, 0, 0, "a used length of 0" },
+	[FAULT_USED_LEN_HUGE] = { "used-len-huge", "length", UINT32_MAX, UINT32_MAX,
 		"a used length beyond the buffer's" },
-	[FAULT_USED_ORDER] = { "used-order", NULL, 0, "a burst is given back in reverse" },
-	[FAULT_DESC_SCRIBBLE] = { "desc-scribble", NULL, 0,
+	[FAULT_USED_ORDER] = { "used-order", NULL, 0, 0, "a burst is given back in reverse" },
+	[FAULT_DESC_SCRIBBLE] = { "desc-scribble", NULL, 0, 0,
 		"overwrites address and length in a descriptor (split rings)" },
-	[FAULT_AVAIL_SCRIBBLE] = { "avail-scribble", NULL, 0,
+	[FAULT_AVAIL_SCRIBBLE] = { "avail-scribble", NULL, 0, 0,
 		"overwrites the last entry of the available ring (split rings)" },
-	[FAULT_HEADER_SCRIBBLE] = { "header-scribble", NULL, 0,
+	[FAULT_HEADER_SCRIBBLE] = { "header-scribble", NULL, 0, 0,
 		"overwrites the request's header, which is the driver's to write" },
-	[FAULT_STATUS] = { "status", "status", VIRTIO_BLK_S_IOERR,
+	[FAULT_STATUS] = { "status", "status", VIRTIO_BLK_S_IOERR, UINT8_MAX,
 		"this status, and nothing done" },
-	[FAULT_STATUS_UNWRITTEN] = { "status-unwritten", NULL, 0, "no status is written" },
-	[FAULT_DATA_MISSING] = { "data-missing", NULL, 0, "success, and no data transferred" },
-	[FAULT_DATA_HALF] = { "data-half", "status", VIRTIO_BLK_S_IOERR,
+	[FAULT_STATUS_UNWRITTEN] = { "status-unwritten", NULL, 0, 0, "no status is written" },
+	[FAULT_DATA_MISSING] = { "data-missing", NULL, 0, 0, "success, and no data transferred" },
+	[FAULT_DATA_HALF] = { "data-half", "status", VIRTIO_BLK_S_IOERR, UINT8_MAX,
 		"half of the data transferred, and this status" },
-	[FAULT_LATE] = { "late", "ms", 100, "completes so much later" },
-	[FAULT_NEVER] = { "never", NULL, 0, "does not complete until 'release'" },
-	[FAULT_STOP_AFTER] = { "stop-after", "requests", 0,
-		"takes so many requests of all queues, and then none until 'release'" },
-	[FAULT_IRQ_LOST] = { "irq-lost", NULL, 0, "a burst without its notification" },
-	[FAULT_IRQ_LATE] = { "irq-late", "us", 1000, "a notification comes so much later" },
-	[FAULT_IRQ_SPURIOUS] = { "irq-spurious", NULL, 0,
+	[FAULT_LATE] = { "late", "ms", 100, UINT32_MAX, "completes so much later" },
+	[FAULT_NEVER] = { "never", NULL, 0, 0, "does not complete until 'release'" },
+	[FAULT_STOP_AFTER] = { "stop-after", "requests", 0, UINT64_MAX,
+		"takes so many requests of all queues, and then none until 'release'", true },
+	[FAULT_IRQ_LOST] = { "irq-lost", NULL, 0, 0, "a burst without its notification", true },
+	[FAULT_IRQ_LATE] = { "irq-late", "us", 1000, UINT32_MAX,
+		"a notification comes so much later", true },
+	[FAULT_IRQ_SPURIOUS] = { "irq-spurious", NULL, 0, 0,
 		"a notification before there is anything to notify of" },
-	[FAULT_IRQ_STORM] = { "irq-storm", "times", 1000, "many of those" },
-	[FAULT_IRQ_UNWANTED] = { "irq-unwanted", NULL, 0,
-		"a notification although the driver suppressed it" },
-	[FAULT_IRQ_EARLY] = { "irq-early", NULL, 0,
-		"a notification as soon as the front end lets it" },
-	[FAULT_KICK_LOST] = { "kick-lost", NULL, 0,
-		"a kick goes unheard: what is in the ring waits for the next" },
-	[FAULT_CAPACITY_FLIP] = { "capacity-flip", NULL, 0,
+	[FAULT_IRQ_STORM] = { "irq-storm", "times", 1000, UINT32_MAX, "many of those" },
+	[FAULT_IRQ_UNWANTED] = { "irq-unwanted", NULL, 0, 0,
+		"a notification although the driver suppressed it", true },
+	[FAULT_IRQ_EARLY] = { "irq-early", NULL, 0, 0,
+		"a notification as soon as the front end lets it", true },
+	[FAULT_KICK_LOST] = { "kick-lost", NULL, 0, 0,
+		"a kick goes unheard: what is in the ring waits for the next", true },
+	[FAULT_CAPACITY_FLIP] = { "capacity-flip", NULL, 0, 0,
 		"the capacity changes to half and back" },
-	[FAULT_CACHE_LIES] = { "cache-lies", NULL, 0, "a flush succeeds and flushes nothing" },
-	[FAULT_DISCONNECT] = { "disconnect", NULL, 0, "closes the socket, requests in flight" },
+	[FAULT_CACHE_LIES] = { "cache-lies", NULL, 0, 0, "a flush succeeds and flushes nothing" },
+	[FAULT_DISCONNECT] = { "disconnect", NULL, 0, 0, "closes the socket, requests in flight" },
 };
 
 void faults_init(struct faults *faults, uint64_t seed)
@@ -137,6 +139,17 @@ void faults_clear(struct faults *faults)
 	pthread_mutex_unlock(&faults->lock);
 }
 
+void faults_retire(struct faults *faults, enum fault_kind kind)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&faults->lock);
+	for (i = 0; i < faults->num; i++)
+		if (faults->list[i].kind == kind)
+			faults->list[i].left = 0;
+	pthread_mutex_unlock(&faults->lock);
+}
+
 /* --- Specifications ------------------------------------------------------- */
 
 static const struct {
@@ -199,13 +212,25 @@ static bool parse_percent(const char *text, uint32_t *millionths)
 	return *millionths > 0;
 }
 
+static const char *parse_value(const char *text, struct fault *f)
+{
+	const struct fault_text *t = &fault_texts[f->kind];
+	static char error[80];
+
+	if (!t->value)
+		return "this kind takes no value";
+	if (parse_number(text, &f->value) && f->value <= t->max)
+		return NULL;
+	snprintf(error, sizeof(error), "after = comes a number, %llu at the most",
+		 (unsigned long long)t->max);
+	return error;
+}
+
 static const char *set_part(char which, const char *text, struct fault *f)
 {
 	switch (which) {
 	case '=':
-		if (!fault_texts[f->kind].value)
-			return "this kind takes no value";
-		return parse_number(text, &f->value) ? NULL : "after = comes a number";
+		return parse_value(text, f);
 	case '@':
 		if (!parse_number(text, &f->after) || !f->after)
 			return "after @ comes a number from 1 on";
@@ -254,11 +279,15 @@ const char *faults_add(struct faults *faults, const char *spec)
 	free(copy);
 	if (error)
 		return error;
-	/* Its value is how many pass. */
-	if (f.kind == FAULT_STOP_AFTER)
+	if (fault_texts[f.kind].no_request && (f.op >= 0 || f.sector != UINT64_MAX))
+		return "this kind is not of a request: it takes no op= and no sector=";
+	if (f.kind == FAULT_STOP_AFTER) {
+		if (f.after || f.left != UINT64_MAX)
+			return "stop-after takes no @ and no count=: its value is how many pass";
 		f.after = f.value;
-	if (f.kind == FAULT_STATUS && f.value > 255)
-		return "a status has 8 bits";
+	}
+	if (f.kind == FAULT_CACHE_LIES && !faults->has_cache)
+		return "there is no cache to lie without --cache volatile";
 
 	pthread_mutex_lock(&faults->lock);
 	if (faults->num < FAULT_MAX) {

@@ -33,8 +33,9 @@ enum fault_kind {
 struct fault_text {
 	const char *name;
 	const char *value;		/* what VALUE is, or NULL: takes none */
-	uint64_t default_value;
+	uint64_t default_value, max;	/* of it */
 	const char *text;
+	bool no_request;		/* is about none: no op, no sector */
 };
 
 extern const struct fault_text fault_texts[NUM_FAULTS];
@@ -58,6 +59,7 @@ struct faults {
 	unsigned int num;		/* lock */
 	uint64_t hits[NUM_FAULTS];	/* lock */
 	uint64_t random;		/* lock */
+	bool has_cache;			/* there is one that can lie */
 };
 
 struct request;
@@ -66,6 +68,8 @@ void faults_init(struct faults *faults, uint64_t seed);
 /* Adds KIND[=VALUE][@N][%P][,op=OP][,sector=N][,count=N]: NULL, or what is wrong. */
 const char *faults_add(struct faults *faults, const char *spec);
 void faults_clear(struct faults *faults);
+/* Those of one kind do not happen any more; what did stays counted. */
+void faults_retire(struct faults *faults, enum fault_kind kind);
 void faults_list(FILE *to);
 
 /* Does one take this opportunity? req is what it is about, or NULL. */

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "inflight_layout.h"
+#include "shared.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -60,7 +61,7 @@ const char *inflight_map(struct inflight_area *area, int fd, uint64_t offset, ui
 		return "an inflight region that is longer than its file";
 	inflight_unmap(area);
 	area->map_size = offset + size;
-	area->map = mmap(NULL, area->map_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	area->map = shared_map(area->map_size, fd);
 	if (area->map == MAP_FAILED)
 		return "an inflight region that cannot be mapped";
 	area->base = (uint8_t *)area->map + offset;
@@ -73,18 +74,19 @@ const char *inflight_map(struct inflight_area *area, int fd, uint64_t offset, ui
 void inflight_unmap(struct inflight_area *area)
 {
 	if (area->base)
-		munmap(area->map, area->map_size);
+		shared_unmap(area->map, area->map_size);
 	area->base = NULL;
 }
 
-bool inflight_begun(const struct inflight_area *area, unsigned int index)
+bool inflight_begun(const struct inflight_area *area, bool packed, unsigned int index)
 {
+	uint64_t bytes = inflight_queue_bytes(packed, area->queue_size);
 	const struct split_region *s;
 
-	if (!area->base || index >= area->queues)
+	if (!area->base || index >= area->queues || bytes * area->queues > area->size)
 		return false;
-	s = (const struct split_region *)
-		(area->base + index * inflight_queue_bytes(false, area->queue_size));
+	/* The version is at the same place in both formats. */
+	s = (const struct split_region *)(area->base + index * bytes);
 	return load(s->version);
 }
 

@@ -31,8 +31,8 @@ int inflight_create(uint64_t size);
 const char *inflight_map(struct inflight_area *area, int fd, uint64_t offset, uint64_t size,
 			 unsigned int queues, unsigned int queue_size);
 void inflight_unmap(struct inflight_area *area);
-/* Did a device begin with this split ring, perhaps another one? */
-bool inflight_begun(const struct inflight_area *area, unsigned int index);
+/* Did a device begin with this ring, perhaps another one? */
+bool inflight_begun(const struct inflight_area *area, bool packed, unsigned int index);
 
 /*
  * A ring starts, with what the last device had of it: ring_pop() returns that

@@ -178,6 +178,7 @@ static void parse_options(int argc, char **argv)
 		if (!dev.backend.image)
 			die("--cache volatile needs --backend ram:SIZE");
 		dev.backend.cache = cache_new(dev.backend.image, dev.backend.size);
+		dev.faults.has_cache = true;
 	}
 	config_init(&dev);
 

@@ -3,6 +3,7 @@
  * Maps what the front end shares, and finds addresses in it.
  */
 #include "mem.h"
+#include "shared.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -24,7 +25,7 @@ void mem_free(struct mem *mem)
 	if (!mem)
 		return;
 	for (i = 0; i < mem->num; i++)
-		munmap(mem->regions[i].map, mem->regions[i].map_size);
+		shared_unmap(mem->regions[i].map, mem->regions[i].map_size);
 	free(mem);
 }
 
@@ -46,13 +47,12 @@ const char *mem_add(struct mem *mem, uint64_t gpa, uint64_t size, uint64_t uva,
 		if (gpa < other->gpa + other->size && other->gpa < gpa + size)
 			return "memory regions overlap";
 	}
-	/* Beyond the end of a file every access would be a SIGBUS. */
+	/* Beyond its end nothing can be accessed. */
 	if (fstat(fd, &st) || (S_ISREG(st.st_mode) && (uint64_t)st.st_size < offset + size))
 		return "a memory region is longer than its file";
 
 	r->map_size = offset + size;
-	r->map = mmap(NULL, r->map_size, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_NORESERVE, fd, 0);
+	r->map = shared_map(r->map_size, fd);
 	if (r->map == MAP_FAILED)
 		return "a memory region cannot be mapped";
 	r->gpa = gpa;

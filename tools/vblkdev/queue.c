@@ -263,8 +263,11 @@ void queue_start(struct queue *q)
 	q->stopped = false;
 	q->deaf = false;
 	q->pending = 0;
-	/* Signals are the main thread's. */
+	/* Signals are the main thread's, but for those that a fault of this one raises. */
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS);
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGABRT);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	err = pthread_create(&q->thread, NULL, serve, q);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -19,6 +19,8 @@ const char *ring_map(struct ring *r, struct mem *mem, uint64_t desc, uint64_t dr
 	r->num_in_flight = 0;
 	r->slots_in_flight = 0;
 	if (r->packed) {
+		if (r->last_avail >= r->size || r->used_idx >= r->size)
+			return "a base beyond the ring";
 		r->pdesc = mem_at_uva(mem, desc, sizeof(*r->pdesc) * r->size, 16);
 		r->driver_event = mem_at_uva(mem, driver, sizeof(*r->driver_event), 4);
 		r->device_event = mem_at_uva(mem, device, sizeof(*r->device_event), 4);

@@ -126,6 +126,7 @@ void split_push(struct ring *r, uint32_t id, uint32_t len);
 bool split_should_notify(struct ring *r);
 void split_want_kicks(struct ring *r, bool want);
 
+bool packed_is_available(const struct vring_packed_desc *desc, bool wrap);
 int packed_pop(struct ring *r, struct chain *c);
 unsigned int packed_burst(const struct ring *r);
 void packed_push(struct ring *r, uint32_t id, uint32_t len);

@@ -8,20 +8,20 @@
 #define USED	(1u << VRING_PACKED_DESC_F_USED)
 #define WRAP	(1u << VRING_PACKED_EVENT_F_WRAP_CTR)
 
-static uint16_t flags_at(const struct ring *r, unsigned int i)
-{
-	return __atomic_load_n(&r->pdesc[i].flags, __ATOMIC_ACQUIRE);
-}
-
 static bool is_available(uint16_t flags, bool wrap)
 {
 	return !!(flags & AVAIL) == wrap && !!(flags & USED) != wrap;
 }
 
+bool packed_is_available(const struct vring_packed_desc *desc, bool wrap)
+{
+	return is_available(__atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE), wrap);
+}
+
 /* There is no index that would tell how many: until none is left, or a ring full. */
 unsigned int packed_burst(const struct ring *r)
 {
-	return is_available(flags_at(r, r->last_avail), r->avail_wrap) ? r->size : 0;
+	return packed_is_available(&r->pdesc[r->last_avail], r->avail_wrap) ? r->size : 0;
 }
 
 static void walk_table(const struct ring *r, struct chain *c, uint64_t table,

@@ -1,42 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Messages and numbers.
+ * Numbers.
  */
 #include "util.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static void say(const char *format, va_list args)
-{
-	char line[512];
-
-	vsnprintf(line, sizeof(line), format, args);
-	fprintf(stderr, "vblkdev: %s\n", line);
-}
-
-void note(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	say(format, args);
-	va_end(args);
-}
-
-void die(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	say(format, args);
-	va_end(args);
-	exit(2);
-}
 
 bool parse_number(const char *text, uint64_t *value)
 {
@@ -61,12 +31,4 @@ bool parse_number(const char *text, uint64_t *value)
 		return false;
 	*value <<= shift;
 	return true;
-}
-
-uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "messages.h"
+#include "shared.h"
 
 static void close_fds(struct vu_input *in)
 {
@@ -29,6 +30,7 @@ void replace_fd(int *fd, int by)
 	*fd = by;
 }
 
+/* One that does not read may fill its socket, but keep nobody waiting. */
 bool vu_send(int conn, struct vu_header header, const void *payload, int fd)
 {
 	struct iovec iov[2] = {
@@ -50,7 +52,7 @@ bool vu_send(int conn, struct vu_header header, const void *payload, int fd)
 		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
 	}
 	do {
-		n = sendmsg(conn, &msg, MSG_NOSIGNAL);
+		n = sendmsg(conn, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	return n == (ssize_t)(sizeof(header) + header.size);
 }
@@ -161,10 +163,7 @@ void vu_connect(struct device *dev, int conn)
 
 	dev->conn = conn;
 	for (i = 0; i < dev->opt.queues; i++)
-		memset(&dev->queues[i].n, 0, sizeof(dev->queues[i].n));
-	pthread_mutex_lock(&dev->lock);
-	memset(dev->violation, 0, sizeof(dev->violation));
-	pthread_mutex_unlock(&dev->lock);
+		memset(&dev->queues[i].n, 0, offsetof(struct counters, rules));
 }
 
 void vu_disconnect(struct device *dev)
@@ -181,6 +180,8 @@ void vu_disconnect(struct device *dev)
 		q->enabled = false;
 		q->addressed = false;
 		q->ring.size = 0;
+		q->ring.last_avail = 0;
+		q->ring.used_idx = 0;
 	}
 	close_fds(dev->input);
 	dev->input->have = 0;
@@ -193,6 +194,10 @@ void vu_disconnect(struct device *dev)
 	dev->protocol = 0;
 	dev->status = 0;
 	dev->hang_up = false;
+	if (atomic_exchange(&shared_gone, false))
+		note("the front end took away memory that it had shared: closed the connection");
+	if (dev->cache_on_again)
+		config_cache_on(dev);
 }
 
 bool vu_config_changed(struct device *dev)
@@ -201,7 +206,13 @@ bool vu_config_changed(struct device *dev)
 		.request = BACKEND_CONFIG_CHANGE, .flags = FLAG_VERSION,
 	};
 
-	return dev->slave_fd >= 0 && vu_send(dev->slave_fd, header, NULL, -1);
+	if (dev->slave_fd < 0)
+		return false;
+	if (vu_send(dev->slave_fd, header, NULL, -1))
+		return true;
+	note("the front end does not take messages: closing the connection");
+	dev->hang_up = true;
+	return false;
 }
 
 void device_init(struct device *dev)
@@ -215,6 +226,7 @@ void device_init(struct device *dev)
 	dev->input = calloc(1, sizeof(*dev->input));
 	if (dev->main_fd < 0 || !dev->input)
 		die("no memory");
+	shared_guard(&dev->hang_up, dev->main_fd);
 	for (i = 0; i < dev->opt.queues; i++)
 		queue_init(dev, &dev->queues[i], i);
 }

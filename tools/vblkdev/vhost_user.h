@@ -16,7 +16,10 @@ void vu_connect(struct device *dev, int conn);
 bool vu_readable(struct device *dev);
 void vu_disconnect(struct device *dev);
 
-/* Tell the driver that config space changed. False: there is no way to. */
+/*
+ * Tell the driver that config space changed. False: there is no way to, or the front
+ * end does not listen, which ends the connection.
+ */
 bool vu_config_changed(struct device *dev);
 
 #endif /* VBLKDEV_VHOST_USER_H */

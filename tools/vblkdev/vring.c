@@ -69,8 +69,11 @@ const char *vring_addresses(struct device *dev, const struct vu_vring_addr *addr
 	return start_queue(dev, q);
 }
 
-/* Where the driver and the device are: with wrap counters in a packed ring. */
-static const char *set_base(struct queue *q, uint32_t base)
+/*
+ * Where the driver and the device are: with wrap counters in a packed ring. Size and
+ * format may still change, so ring_map() looks whether that is in the ring.
+ */
+static void set_base(struct queue *q, uint32_t base)
 {
 	struct ring *r = &q->ring;
 
@@ -82,10 +85,7 @@ static const char *set_base(struct queue *q, uint32_t base)
 		r->avail_wrap = base >> 15 & 1;
 		r->used_idx = base >> 16 & 0x7fff;
 		r->used_wrap = base >> 31 & 1;
-		if (r->last_avail >= r->size || r->used_idx >= r->size)
-			return "a base beyond the ring";
 	}
-	return NULL;
 }
 
 static const char *get_base(struct device *dev, struct queue *q)
@@ -116,7 +116,8 @@ const char *vring_state(struct device *dev, struct vu_input *in)
 		q->ring.size = num;
 		return NULL;
 	case SET_VRING_BASE:
-		return set_base(q, num);
+		set_base(q, num);
+		return NULL;
 	case GET_VRING_BASE:
 		return get_base(dev, q);
 	}
@@ -147,12 +148,19 @@ static bool is_eventfd(int fd)
  */
 static void check_too_early(struct device *dev, struct queue *q)
 {
+	bool packed = negotiated(dev, VIRTIO_F_RING_PACKED);
+	const struct vring_packed_desc *desc;
 	const struct vring_avail *avail;
 
 	if (!(dev->protocol >> PROTOCOL_STATUS & 1) || dev->status & VIRTIO_CONFIG_S_DRIVER_OK ||
-	    negotiated(dev, VIRTIO_F_RING_PACKED) || !dev->mem || q->ring.last_avail ||
-	    inflight_begun(&dev->inflight, q->index))
+	    !dev->mem || q->ring.last_avail || inflight_begun(&dev->inflight, packed, q->index))
 		return;
+	if (packed) {
+		desc = mem_at_uva(dev->mem, q->desc_uva, sizeof(*desc), sizeof(*desc));
+		if (desc && packed_is_available(desc, q->ring.avail_wrap))
+			violated(q, RULE_C3, "a descriptor");
+		return;
+	}
 	avail = mem_at_uva(dev->mem, q->driver_uva, sizeof(*avail), 2);
 	if (avail && *(volatile uint16_t *)&avail->idx)
 		violated(q, RULE_C3, "%u requests", avail->idx);
