@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 work=$(mktemp -d "${TMPDIR:-/tmp}/vblk-lsi.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 probe=build/selftests/host/lsi-probe
-results=build/results/lsi-overlap.json
+results=$work/overlap.json
 # What a sanitizer found is none of the program's own statuses.
 export ASAN_OPTIONS=exitcode=99 LSAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=exitcode=99
 # Where it would leave something
@@ -20,13 +20,16 @@ export TMPDIR=$work/tmp
 
 # --- What it measures ----------------------------------------------------------
 
-# Its tests, as tests of this suite.
+# Its tests, as tests of this suite. Where "make lsi" has not left its report, what
+# was found is one.
 measure()
 {
-	local status=0
-	mkdir -p "${results%/*}"
-	rm -f "$results"
-	"$probe" --json "$results" >"$work/found" || status=$?
+	local status=0 report=build/results/lsi-overlap.json
+	timeout -k 5 300 "$probe" --json "$results" >"$work/found" || status=$?
+	if [ ! -e $report ] && [ -e "$results" ]; then
+		mkdir -p "${report%/*}"
+		cp "$results" $report
+	fi
 	grep -v '^1\.\.' "$work/found"
 	echo $status >"$work/status"
 }
@@ -83,13 +86,9 @@ own="the bytes are each tag's own"
 # says LINE ARG...: ends with status 2 and this line, and leaves nothing.
 says()
 {
-	local status=0 line=$1
+	local line=$1
 	shift
-	"$probe" "$@" >"$work/out" 2>"$work/said" || status=$?
-	cat "$work/said"
-	same $status 2 "exit status"
-	same "$(wc -l <"$work/said")" 1 "lines"
-	grep -qx "lsi-probe: $line" "$work/said" || fail "expected: $line"
+	bad "^lsi-probe: $line\$" "$probe" "$@"
 	same "$(ls -A "$work/tmp")" "" "left behind"
 }
 
@@ -110,6 +109,7 @@ wrong_calls()
 	says "--plant nothing: direction, drop or swap" --plant nothing
 	says "--name In\"stalled: small letters, digits, '.' and '-'" --name 'In"stalled'
 	says "no test 'orders', see --help" orders
+	says "--patience 0: 1 to 3600 seconds" --patience 0
 	"$probe" --help | grep -q '^usage: lsi-probe'
 }
 
@@ -122,18 +122,133 @@ wrong_qemus()
 		--qemu "$work/qemu" phases
 	other_qemu lsi_queue_command lsi_queue_a_command
 	says "this QEMU (.*) has no trace event lsi_queue_a_command" --qemu "$work/qemu" phases
+	# shellcheck disable=SC2016	# of that script
+	sed -i '2i [ "$1" = --version ] || echo "another warning" >&2' "$work/qemu"
+	says "this QEMU (.*) has no trace event lsi_queue_a_command" --qemu "$work/qemu" phases
 	other_qemu -display -displai
 	says "QEMU ended with status 1: .*displai.*" --qemu "$work/qemu" phases
 }
 
+# It never answers; or not any more.
+silent()
+{
+	local status=0 qemu
+	cat >"$work/qemu" <<-END
+	#!/bin/bash
+	case "\$*" in
+	--version) exec qemu-system-x86_64 "\$@" ;;
+	*) exec sleep 600 ;;
+	esac
+	END
+	chmod +x "$work/qemu"
+	says "QEMU has not answered for 1 s" --qemu "$work/qemu" --patience 1 phases
+	# The same QEMU for some seconds
+	"$probe" --patience 5 overlap >"$work/silent" &
+	wait_for 20 grep -qs '^ok' "$work/silent"
+	wait_for 5 has_qemu $!
+	kill -STOP "$qemu"
+	wait $! || status=$?
+	cat "$work/silent"
+	same $status 1 "exit status"
+	grep -A 1 '^not ok - QEMU goes on to the end' "$work/silent" |
+		grep 'has not answered for 5 s'
+	wait_for 5 gone "$qemu"
+}
+
 no_place()
 {
+	local status=0
 	says "cannot write $work/none/json: No such file or directory" \
 		--json "$work/none/json" phases
 	# What it writes first, and renames then
 	ln -s /dev/full "$work/full.new"
 	says "cannot write $work/full: No space left on device" --json "$work/full" phases
 	same "$(ls "$work"/full*)" "" "left behind"
+	"$probe" --help >/dev/full 2>"$work/said" || status=$?
+	same "$status: $(cat "$work/said")" "2: lsi-probe: cannot write to standard output"
+}
+
+# builds_not LINE: tools/lsi/qemu/make ends with this line, and leaves nothing. Its
+# archive is one that has what is in $work/archive, and is asked by $work/bin/apt-get.
+builds_not()
+{
+	local status=0
+	PATH=$work/bin:$PATH XDG_CACHE_HOME=$work/cache tools/lsi/qemu/make \
+		>"$work/out" 2>"$work/said" || status=$?
+	cat "$work/said"
+	same $status 2 "exit status"
+	same "$(grep -vc '^lsi-qemu: fetching' "$work/said")" 1 "lines"
+	grep -qx "lsi-qemu: $1" "$work/said" || fail "expected: $1"
+	same "$(find "$work/cache" -type f ! -name .lock)" "" "left behind"
+}
+
+# fake PROGRAM: makes one, of standard input, that goes on to the real one.
+fake()
+{
+	mkdir -p "$work/bin"
+	{ echo '#!/bin/bash'; cat; echo "exec $(PATH=/usr/sbin:/usr/bin:/sbin:/bin command -v "$1") \"\$@\""; } \
+		>"$work/bin/$1"
+	chmod +x "$work/bin/$1"
+}
+
+no_sources()
+{
+	tools/deps lsi-qemu
+	fake apt-get <<-'END'
+	case "$*" in
+	indextargets*) echo "deb-src nowhere"; exit ;;
+	*update*) exit 0 ;;
+	*source*) echo "E: Unable to find a source package for qemu"; exit 100 ;;
+	esac
+	END
+	builds_not "the archive has no source package .*: upgrade qemu-system-x86"
+	fake apt-get <<-'END'
+	case "$*" in
+	indextargets*) echo "deb-src nowhere"; exit ;;
+	*update*) exit 0 ;;
+	*source*) echo "Get: qemu"; echo "E: Failed to fetch it"; echo more; exit 100 ;;
+	esac
+	END
+	builds_not "cannot fetch the sources of .*: E: Failed to fetch it"
+	fake apt-get <<-'END'
+	case "$*" in
+	indextargets*) echo "deb-src nowhere"; exit ;;
+	*update*) echo "E: nobody is there"; exit 100 ;;
+	esac
+	END
+	builds_not "cannot read the archive's sources: E: nobody is there"
+	fake apt-get <<<'exit 0'
+	builds_not "apt on this machine knows no Debian archive"
+	fake dpkg-query <<<'case "$*" in *source*) exit 1 ;; esac'
+	builds_not "QEMU is not installed from a Debian package: install qemu-system-x86"
+}
+
+# Sources that the semantic patch is not for
+other_sources()
+{
+	fake apt-get <<-'END'
+	case "$*" in
+	indextargets*) echo "deb-src nowhere"; exit ;;
+	*update*) exit 0 ;;
+	*source*) touch other.dsc; exit 0 ;;
+	esac
+	END
+	fake dpkg-source <<-'END'
+	mkdir -p source/hw/scsi
+	echo 'int lsi;' >source/hw/scsi/lsi53c895a.c
+	exit 0
+	END
+	builds_not "hw/scsi/lsi53c895a.c of .* is another than .*/queue-writes.cocci is for"
+	fake dpkg-source <<-'END'
+	for line in {1..20}; do echo "unpacking"; done
+	echo "tar: No space left on device"
+	exit 2
+	END
+	builds_not "cannot unpack .*: tar: No space left on device"
+	rm -rf "$work/cache"
+	mkdir "$work/cache"
+	ln -s /dev/null "$work/cache/vblk"
+	builds_not "cannot make the folder $work/cache/vblk/qemu"
 }
 
 # has_qemu PID: sets $qemu
@@ -154,13 +269,24 @@ interrupted()
 	local signal status qemu
 	for signal in INT TERM HUP KILL; do
 		status=0
-		env --default-signal=INT "$probe" --json "$work/none.json" overlap >/dev/null &
+		env --default-signal=INT,HUP "$probe" --json "$work/none.json" overlap >/dev/null &
 		wait_for 20 has_qemu $!
 		kill -$signal $!
 		wait $! || status=$?
 		same $status $((128 + $(kill -l $signal))) "exit status on $signal"
 		wait_for 5 gone "$qemu"
 		same "$(find "$work" -name 'none*' -o -path "$work/tmp/*")" "" "left behind"
+	done
+}
+
+manual()
+{
+	local word words
+	words=$("$probe" --help | grep -oE -- '--[a-z]+'; "$probe" --help | sed -n 's/^all): \(.*\)\.$/\1/p')
+	is "$(wc -w <<<"$words")" -ge 13 "words"
+	for word in $words; do
+		sed 's/^\.It Fl -/--/' tools/lsi/lsi-probe.1 | grep -qw -- "$word" ||
+			fail "not in the man page: $word"
 	done
 }
 
@@ -182,6 +308,11 @@ check "swapped data are found" finds swap "$own"
 check "make lsi-probe: no warnings" builds
 check "wrong calls" wrong_calls
 check "a QEMU that is none, or lacks something" wrong_qemus
+check "a QEMU that does not answer" silent
 check "results that cannot be written" no_place
 check "signals: no QEMU is left" interrupted
+check "make lsi-qemu: no sources to build from" no_sources
+rm -f "$work/bin/dpkg-query"
+check "make lsi-qemu: other sources than the patch is for" other_sources
+check "the manual has every option and test" manual
 finish

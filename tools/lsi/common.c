@@ -86,8 +86,41 @@ void fill(struct disk *disk, enum mix mix, const struct command *commands, unsig
 
 /* --- Afterwards --------------------------------------------------------------------- */
 
+/* The same, of a tag's command */
+static const char *tag_incomplete(const struct command *command, unsigned int tag)
+{
+	if (!command->done)
+		return why("tag %u never came back", tag);
+	return command->status ? why("tag %u: status 0x%02x", tag, command->status) : NULL;
+}
+
+static const char *tag_misdirected(const struct command *command, unsigned int tag, bool write)
+{
+	if (write ? command->in_phases : command->out_phases)
+		return why("tag %u is a %s, and the chip went to %s", tag,
+			   write ? "write" : "read", phase_name(write ? DATA_IN : DATA_OUT));
+	return command->overruns ? why("tag %u: a data phase after all its bytes", tag) : NULL;
+}
+
+static const char *tag_damaged(struct disk *disk, const struct command *command,
+			       unsigned int tag, bool write)
+{
+	const uint8_t *got = write ? disk_data(disk) + lba_of(tag) * SECTOR :
+				     qemu.ram + buffer_of(tag);
+	int64_t at = compare(got, tag, command->length);
+
+	if (command->moved != command->length)
+		return why("tag %u: %u of %u bytes moved", tag, command->moved, command->length);
+	if (at < command->length + GUARD)
+		return why("tag %u: byte %lld of %u is 0x%02x, in word 0x%016llx", tag,
+			   (long long)at, command->length, got[at],
+			   *(unsigned long long *)(got + (at & ~7ll)));
+	return NULL;
+}
+
 const char *incomplete(const struct driver *driver)
 {
+	const char *wrong = NULL;
 	unsigned int i;
 
 	if (driver->strays)
@@ -95,67 +128,73 @@ const char *incomplete(const struct driver *driver)
 	if (driver->failed)
 		return why("stopped after %u of %u commands: %s", driver->completed, driver->n,
 			   stop_name(driver->failed));
-	for (i = 0; i < driver->n; i++) {
-		const struct command *command = &driver->commands[i];
-
-		if (!command->done)
-			return why("tag %u never came back", i);
-		if (command->status)
-			return why("tag %u: status 0x%02x", i, command->status);
-	}
-	return NULL;
+	for (i = 0; i < driver->n && !wrong; i++)
+		wrong = tag_incomplete(&driver->commands[i], i);
+	return wrong;
 }
 
 const char *misdirected(const struct driver *driver, enum mix mix)
 {
+	const char *wrong = NULL;
 	unsigned int i;
 
-	for (i = 0; i < driver->n; i++) {
-		const struct command *command = &driver->commands[i];
-		bool write = is_write(mix, i);
-
-		if (write ? command->in_phases : command->out_phases)
-			return why("tag %u is a %s, and the chip went to %s", i,
-				   write ? "write" : "read",
-				   phase_name(write ? DATA_IN : DATA_OUT));
-		if (command->overruns)
-			return why("tag %u: a data phase after all its bytes", i);
-	}
-	return NULL;
+	for (i = 0; i < driver->n && !wrong; i++)
+		wrong = tag_misdirected(&driver->commands[i], i, is_write(mix, i));
+	return wrong;
 }
 
 const char *damaged(struct disk *disk, enum mix mix, const struct command *commands,
 		    unsigned int n)
 {
+	const char *wrong = NULL;
 	unsigned int i;
 
-	for (i = 0; i < n; i++) {
-		const struct command *command = &commands[i];
-		const uint8_t *got = is_write(mix, i) ? disk_data(disk) + lba_of(i) * SECTOR :
-							qemu.ram + buffer_of(i);
-		int64_t at = compare(got, i, command->length);
+	for (i = 0; i < n && !wrong; i++)
+		wrong = tag_damaged(disk, &commands[i], i, is_write(mix, i));
+	return wrong;
+}
 
-		if (command->moved != command->length)
-			return why("tag %u: %u of %u bytes moved", i, command->moved,
-				   command->length);
-		if (at < command->length + GUARD)
-			return why("tag %u: byte %lld of %u is 0x%02x, in word 0x%016llx", i,
-				   (long long)at, command->length, got[at],
-				   *(unsigned long long *)(got + (at & ~7ll)));
+const char *others_disturbed(struct disk *disk, enum mix mix, const struct driver *driver,
+			     unsigned int but)
+{
+	const char *wrong = NULL;
+	unsigned int i;
+
+	for (i = 0; i < driver->n && !wrong; i++) {
+		const struct command *command = &driver->commands[i];
+		bool write = is_write(mix, i);
+
+		if (i == but)
+			continue;
+		wrong = tag_incomplete(command, i);
+		if (!wrong)
+			wrong = tag_misdirected(command, i, write);
+		if (!wrong)
+			wrong = tag_damaged(disk, command, i, write);
 	}
-	return NULL;
+	return wrong;
 }
 
 /* --- QEMU --------------------------------------------------------------------------- */
+
+void start(const struct medium *medium)
+{
+	unsigned int refusals;
+	const char *wrong;
+
+	qemu_start(probe.program, medium, trace_events);
+	chip_init();
+	wrong = driver_settle(&refusals);
+	if (wrong)
+		report_lost(wrong);
+}
 
 struct disk *start_with_disk(void)
 {
 	struct disk *disk = disk_open();
 	struct medium medium = { .disk = disk };
 
-	qemu_start(probe.program, &medium, trace_events);
-	chip_init();
-	driver_settle();
+	start(&medium);
 	disk_counts(disk);
 	return disk;
 }

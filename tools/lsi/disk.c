@@ -28,6 +28,7 @@ enum { NBD_OPT_ABORT = 2, NBD_OPT_GO = 7 };
 enum { NBD_REP_ACK = 1, NBD_REP_INFO = 3 };
 #define NBD_REP_ERR_UNSUP	0x80000001u
 enum { NBD_READ, NBD_WRITE, NBD_DISCONNECT, NBD_FLUSH };
+#define NBD_EIO			5
 #define NBD_EINVAL		22
 
 #define MAX_REQUESTS		64
@@ -62,10 +63,10 @@ struct disk {
 	struct pending pending[MAX_REQUESTS];	/* the oldest first */
 	unsigned int n_pending;
 	struct disk_counts counts;
-	uint64_t lost;			/* offset, or NOTHING_LOST */
+	uint64_t lost, bad;		/* offsets, or NOWHERE */
 };
 
-#define NOTHING_LOST	UINT64_MAX
+#define NOWHERE		UINT64_MAX
 
 /* --- Bytes -------------------------------------------------------------------- */
 
@@ -183,12 +184,14 @@ static bool finish(struct disk *disk, unsigned int i)
 	const struct nbd_request request = disk->pending[i].request;
 	struct nbd_reply reply = {
 		.magic = htobe32(NBD_REPLY), .handle = request.handle,
+		.error = htobe32(request.offset == disk->bad ? NBD_EIO : 0),
 	};
+
 	disk->n_pending--;
 	memmove(disk->pending + i, disk->pending + i + 1,
 		(disk->n_pending - i) * sizeof(disk->pending[0]));
 	memcpy(disk->outgoing, &reply, sizeof(reply));
-	if (request.type != NBD_READ)
+	if (request.type != NBD_READ || reply.error)
 		return put(disk, disk->outgoing, sizeof(reply));
 	memcpy(disk->outgoing + sizeof(reply), disk->data + request.offset, request.length);
 	return put(disk, disk->outgoing, sizeof(reply) + request.length);
@@ -311,7 +314,8 @@ struct disk *disk_open(void)
 		die("no memory for a disk");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
 		die("no sockets: %s", strerror(errno));
-	disk->lost = NOTHING_LOST;
+	disk->lost = NOWHERE;
+	disk->bad = NOWHERE;
 	disk->ours = sockets[0];
 	disk->theirs = sockets[1];
 	disk->stop = eventfd(0, EFD_CLOEXEC);
@@ -365,6 +369,23 @@ void disk_lose(struct disk *disk, uint64_t offset)
 	pthread_mutex_lock(&disk->lock);
 	disk->lost = offset;
 	pthread_mutex_unlock(&disk->lock);
+}
+
+void disk_fail(struct disk *disk, uint64_t offset)
+{
+	pthread_mutex_lock(&disk->lock);
+	disk->bad = offset;
+	pthread_mutex_unlock(&disk->lock);
+}
+
+unsigned int disk_pending(struct disk *disk)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&disk->lock);
+	n = disk->n_pending;
+	pthread_mutex_unlock(&disk->lock);
+	return n;
 }
 
 struct disk_counts disk_counts(struct disk *disk)

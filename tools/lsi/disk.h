@@ -39,10 +39,12 @@ void disk_serve(struct disk *disk);
 uint8_t *disk_data(struct disk *disk);
 void disk_mode(struct disk *disk, enum disk_mode mode, uint64_t latency_ns);
 
-/* Ends the request that holds this offset; false if there is none. */
-bool disk_release(struct disk *disk, uint64_t offset);
-/* Forgets the next request for this offset: it is never answered. */
+/* How many requests it has now. */
+unsigned int disk_pending(struct disk *disk);
+/* Forgets requests for this offset: they are never answered. */
 void disk_lose(struct disk *disk, uint64_t offset);
+/* Ends all requests for this offset with an error. */
+void disk_fail(struct disk *disk, uint64_t offset);
 
 /* What came since the last call */
 struct disk_counts disk_counts(struct disk *disk);

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "qemu.h"
+#include "report.h"
 
 #define IDENTIFY	0xc0	/* lun 0, may disconnect */
 #define SIMPLE_QUEUE	0x20
-#define ABORT_TAG	0x0d
 #define READ_10		0x28
 #define WRITE_10	0x2a
 #define GOOD		0x00
@@ -233,15 +233,18 @@ bool driver_run(struct driver *driver)
 
 /* --- Messages and resets ------------------------------------------------------------ */
 
-bool driver_abort(struct driver *driver, uint8_t tag, bool in_one_message)
+bool driver_tell(struct driver *driver, uint8_t tag, const uint8_t *what, unsigned int n,
+		 unsigned int last)
 {
-	const uint8_t message[] = { IDENTIFY, SIMPLE_QUEUE, tag, ABORT_TAG };
+	uint8_t message[8] = { IDENTIFY, SIMPLE_QUEUE, tag };
 	struct command target = { };
 
+	n = MIN(n, sizeof(message) - 3);
+	memcpy(message + 3, what, n);
 	if (!driver_stop_waiting(driver))
 		return false;
 	while (!target.disconnects) {
-		chip_message(message, sizeof(message), in_one_message ? 0 : 1);
+		chip_message(message, 3 + n, last);
 		chip_start(ENTER_MESSAGE);
 		if (!connection(driver, &target, driver->patience_ns))
 			return false;
@@ -261,19 +264,17 @@ bool driver_reset(struct driver *driver)
 	return stop == STOP_BUS_RESET || fail(driver, stop);
 }
 
-unsigned int driver_settle(void)
+const char *driver_settle(unsigned int *refusals)
 {
-	unsigned int tries;
-
-	for (tries = 0; tries < 4; tries++) {
+	for (*refusals = 0; *refusals < 4; (*refusals)++) {
 		struct command ready = { .cdb_size = 6 };	/* TEST UNIT READY */
 		struct driver driver;
 
 		driver_init(&driver, &ready, 1);
 		if (!driver_run(&driver))
-			die("the disk does not answer: %s", stop_name(driver.failed));
+			return why("the disk does not answer: %s", stop_name(driver.failed));
 		if (ready.status == GOOD)
-			return tries;
+			return NULL;
 	}
-	die("the disk is not ready");
+	return "the disk is not ready";
 }

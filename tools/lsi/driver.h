@@ -64,16 +64,23 @@ bool driver_run(struct driver *driver);
 /* Takes the chip out of WAIT RESELECT; somebody may come in between. */
 bool driver_stop_waiting(struct driver *driver);
 
-/* Tells the target to forget the tag's command: identify, tag, abort. */
-bool driver_abort(struct driver *driver, uint8_t tag, bool in_one_message);
+/* What follows the tag in a message that has the target forget commands */
+enum { ABORT = 0x06, BUS_DEVICE_RESET = 0x0c, ABORT_TAG = 0x0d, CLEAR_QUEUE = 0x0e };
+
+/*
+ * Tells the target: identify, the tag, and then these, of which the last ones come in a
+ * message of their own; after it the target leaves the bus.
+ */
+bool driver_tell(struct driver *driver, uint8_t tag, const uint8_t *what, unsigned int n,
+		 unsigned int last);
 
 /* Resets the bus and then the chip: no command is out any more. */
 bool driver_reset(struct driver *driver);
 
 /*
- * Asks the target until it is ready, as it is not after a reset: how often it
- * said no.
+ * Asks the target until it is ready, as it is not after a reset: counts how often it
+ * said no. NULL, or why it never was.
  */
-unsigned int driver_settle(void);
+const char *driver_settle(unsigned int *refusals);
 
 #endif /* LSI_DRIVER_H */

@@ -19,6 +19,7 @@ static const struct {
 	{ "sizes", test_sizes },
 	{ "order", test_order },
 	{ "abort", test_abort },
+	{ "status", test_status },
 	{ "reset", test_reset },
 	{ "phases", test_phases },
 };
@@ -33,7 +34,7 @@ static void usage(FILE *to)
 	      "\n"
 	      "Drives the lsi53c895a of QEMU as a driver would, without a guest, and reports in\n"
 	      "KTAP, with a table at the end, what it does with tagged commands. Tests (default:\n"
-	      "all): overlap content sizes order abort reset phases.\n"
+	      "all): overlap content sizes order abort status reset phases.\n"
 	      "\n"
 	      "  --qemu PROGRAM   default: qemu-system-x86_64\n"
 	      "  --json FILE      write what \"overlap\" measured\n"
@@ -41,6 +42,8 @@ static void usage(FILE *to)
 	      "  --strict         of a QEMU that queues writes: no failure is expected\n"
 	      "  --plant FAULT    simulate a faulty device, for \"content\" to find: direction,\n"
 	      "                   drop or swap\n"
+	      "  --patience SECONDS\n"
+	      "                   how long QEMU may take for an answer (default: 60)\n"
 	      "\n"
 	      "Exit status: 1 a test failed, 2 it could not run.\n", to);
 }
@@ -65,7 +68,17 @@ static unsigned int test_named(const char *name)
 	die("no test '%s', see --help", name);
 }
 
-enum { QEMU = 1, JSON, NAME, STRICT, PLANT, HELP };
+static unsigned int seconds(const char *text)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (*text < '1' || *text > '9' || *end || value > 3600)
+		die("--patience %s: 1 to 3600 seconds", text);
+	return value;
+}
+
+enum { QEMU = 1, JSON, NAME, STRICT, PLANT, PATIENCE, HELP };
 
 static const struct option options[] = {
 	{ "qemu", required_argument, NULL, QEMU },
@@ -73,6 +86,7 @@ static const struct option options[] = {
 	{ "name", required_argument, NULL, NAME },
 	{ "strict", no_argument, NULL, STRICT },
 	{ "plant", required_argument, NULL, PLANT },
+	{ "patience", required_argument, NULL, PATIENCE },
 	{ "help", no_argument, NULL, HELP },
 	{ }
 };
@@ -106,8 +120,12 @@ int main(int argc, char **argv)
 		case PLANT:
 			probe.plant = plant_named(optarg);
 			break;
+		case PATIENCE:
+			qemu.patience_s = seconds(optarg);
+			break;
 		case HELP:
 			usage(stdout);
+			report_flush();
 			return 0;
 		default:
 			die("'%s' is unknown or lacks its value, see --help", argv[optind - 1]);

@@ -10,6 +10,16 @@
 
 #define BYTES	(16 * KIB)
 
+/*
+ * Three times what a path has there that serializes writes: of a mixture one of each. More
+ * of them than that a loaded machine may not be able to send before the first is over;
+ * whether all left the bus tells the rest.
+ */
+#define AT_ONCE		6
+
+/* A disk so slow that it alone decides about time. */
+#define SLOW_MS		200
+
 /* What was measured: the log of the runs before it is not looked at. */
 static struct row measure(enum mix mix, unsigned int tags, unsigned int latency_ms)
 {
@@ -38,24 +48,26 @@ static void judge(const struct row *row, enum mix mix)
 	const struct known *known = mix == READS || row->tags == 1 ? NULL : &known_serialized;
 	const struct counts *counts = &row->counts;
 	double one_by_one = row->tags * row->latency_ms / 1000.0;
+	unsigned int at_once = MIN(row->tags, AT_ONCE);
 	char name[64];
 
-	snprintf(name, sizeof(name), "%s, %u tags: all are at the disk at once", row->rw,
-		 row->tags);
+	snprintf(name, sizeof(name), "%s, %u tags: %u and more are at the disk at once", row->rw,
+		 row->tags, at_once);
 	if (counts->errors)
 		report_check(name, NULL, why("lsi_queue_req_error: %u", counts->errors));
 	else if (counts->reads + counts->writes != row->tags)
 		report_check(name, NULL, why("%u requests came to the disk",
 					     counts->reads + counts->writes));
 	/* One command has nobody to make room for. */
-	else if (counts->max_outstanding < row->tags ||
+	else if (counts->max_outstanding < at_once ||
 		 (row->tags > 1 && counts->queued < row->tags))
 		report_check(name, known, why("at most %u were, and %u of %u commands queued",
 					      counts->max_outstanding, counts->queued, row->tags));
 	else
 		report_check(name, known, NULL);
 
-	if (row->tags < 16)
+	/* Of a fast disk that many are as long on their way as at the disk. */
+	if (row->tags < 16 || row->latency_ms < SLOW_MS)
 		return;
 	snprintf(name, sizeof(name), "%s, %u tags: faster than one by one", row->rw, row->tags);
 	report_check(name, known, row->seconds * 3 <= one_by_one ? NULL :
@@ -68,9 +80,7 @@ static void measure_all(unsigned int latency_ms, const unsigned int *tags, unsig
 	unsigned int i;
 	enum mix mix;
 
-	qemu_start(probe.program, &medium, trace_events);
-	chip_init();
-	driver_settle();
+	start(&medium);
 	for (i = 0; i < n; i++) {
 		for (mix = READS; mix <= MIXED; mix++) {
 			struct row row = measure(mix, tags[i], latency_ms);
@@ -86,6 +96,6 @@ void test_overlap(void)
 {
 	static const unsigned int few[] = { 1, 4, 16 }, many[] = { 64 };
 
-	measure_all(200, few, ITEMS(few));
+	measure_all(SLOW_MS, few, ITEMS(few));
 	measure_all(20, many, ITEMS(many));
 }

@@ -17,12 +17,13 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "disk.h"
 
-struct qemu qemu = { .log = -1 };
+struct qemu qemu = { .log = -1, .patience_s = 60 };
 
 void (*qemu_lost)(const char *what);
 
@@ -78,15 +79,41 @@ static void clean_up_at_end(void)
 			signal(signals[i], SIG_IGN);
 }
 
-/* The first line of what it said on standard error, which is a file. */
-static char *first_words(void)
+/* What it said on standard error, which is a file. */
+static char *said(void)
 {
-	static char text[400];
+	static char text[4096];
 	ssize_t n = pread(errors, text, sizeof(text) - 1, 0);
 
 	text[n > 0 ? n : 0] = '\0';
-	text[strcspn(text, "\n")] = '\0';
 	return text;
+}
+
+static char *first_words(void)
+{
+	char *text = said();
+
+	text[strcspn(text, "\n")] = '\0';
+	text[MIN(strlen(text), 400u)] = '\0';
+	return text;
+}
+
+/* QEMU only warns of an event that it does not have. */
+static void check_events(void)
+{
+	char *rest = said(), *line, name[64];
+
+	while ((line = strsep(&rest, "\n")))
+		if (strstr(line, "trace") && strstr(line, "does not exist") &&
+		    sscanf(line, "%*[^']'%63[^']'", name) == 1)
+			die("this QEMU (%s) has no trace event %s", qemu.version, name);
+}
+
+static void __attribute__((noreturn)) lost(const char *what)
+{
+	if (started)
+		qemu_lost(what);
+	die("%s", what);
 }
 
 static void __attribute__((noreturn)) gone(void)
@@ -103,9 +130,15 @@ static void __attribute__((noreturn)) gone(void)
 	snprintf(what, sizeof(what), "QEMU ended with %s %d: %s",
 		 WIFSIGNALED(status) ? "signal" : "status",
 		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), words);
-	if (started)
-		qemu_lost(what);
-	die("%s", what);
+	lost(what);
+}
+
+static void __attribute__((noreturn)) silent(void)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "QEMU has not answered for %u s", qemu.patience_s);
+	lost(what);
 }
 
 /* --- qtest ------------------------------------------------------------------ */
@@ -128,6 +161,8 @@ static const char *ask(const char *format, ...)
 
 		if (r < 0 && errno == EINTR)
 			continue;
+		if (r < 0 && errno == EAGAIN)
+			silent();
 		if (r <= 0)
 			gone();
 		got += r;
@@ -245,6 +280,8 @@ static void __attribute__((noreturn)) run(const char *program, const struct medi
 	struct arguments args = { .list = { (char *)program }, .n = 1 };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* glibc fills what is freed with this, so that its use shows. */
+	setenv("MALLOC_PERTURB_", "165", 1);
 	add(&args, "-machine", "pc,memory-backend=ram");
 	add(&args, "-object", "memory-backend-file,id=ram,share=on,size=%u,mem-path=" FD_PATH,
 	    RAM_SIZE, ram_fd);
@@ -285,9 +322,8 @@ static void __attribute__((noreturn)) run(const char *program, const struct medi
 
 void qemu_start(const char *program, const struct medium *medium, const char *const *events)
 {
+	const struct timeval patience = { .tv_sec = qemu.patience_s };
 	int sockets[2];
-	const char *said;
-	char name[64];
 
 	clean_up_at_end();
 	ram_fd = anonymous_file("guest memory", RAM_SIZE);
@@ -300,6 +336,8 @@ void qemu_start(const char *program, const struct medium *medium, const char *co
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
 		die("no sockets: %s", strerror(errno));
 	qtest = sockets[0];
+	if (setsockopt(qtest, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
+		die("no timeout for a socket: %s", strerror(errno));
 
 	child = fork();
 	if (!child)
@@ -313,9 +351,7 @@ void qemu_start(const char *program, const struct medium *medium, const char *co
 	io_read(0xcf8);
 
 	started = true;
-	said = first_words();
-	if (sscanf(said, "%*[^']'%63[^']' does not exist", name) == 1 && strstr(said, "trace"))
-		die("this QEMU (%s) has no trace event %s", qemu.version, name);
+	check_events();
 }
 
 void qemu_stop(void)

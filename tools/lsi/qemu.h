@@ -21,13 +21,14 @@ struct qemu {
 	uint8_t *ram;		/* the guest's memory */
 	int log;		/* trace events */
 	size_t log_taken;	/* so much of them was looked at */
+	unsigned int patience_s;	/* with an answer of it */
 	unsigned int major, minor;
 	char version[64];
 };
 
 extern struct qemu qemu;
 
-/* Called with what QEMU said if it ends while it should not. */
+/* Called with what QEMU said if it ends while it should not, or if it is silent. */
 extern void (*qemu_lost)(const char *what);
 
 /* What --version says, into qemu. */

@@ -25,6 +25,7 @@ void test_content(void);
 void test_sizes(void);
 void test_order(void);
 void test_abort(void);
+void test_status(void);
 void test_reset(void);
 void test_phases(void);
 
@@ -53,7 +54,12 @@ const char *misdirected(const struct driver *driver, enum mix mix);
 const char *damaged(struct disk *disk, enum mix mix, const struct command *commands,
 		    unsigned int n);
 
-/* QEMU with a disk of ours, ready for commands. */
+/* The same of all commands but one, to which something happens */
+const char *others_disturbed(struct disk *disk, enum mix mix, const struct driver *driver,
+			     unsigned int but);
+
+/* QEMU, ready for commands; and with a disk of ours. */
+void start(const struct medium *medium);
 struct disk *start_with_disk(void);
 void stop_with_disk(struct disk *disk);
 

@@ -8,11 +8,11 @@
 #include "util.h"
 
 struct counts {
-	unsigned int queued;		/* commands that left the bus, to be continued later */
+	unsigned int queued;		/* commands that left the bus for a while */
 	unsigned int reselected;
 	unsigned int reads, writes;	/* requests to the disk */
 	unsigned int max_outstanding;	/* of those at once */
-	unsigned int errors;		/* that the model of the chip itself complains of */
+	unsigned int errors;		/* that the chip's model complains of */
 };
 
 /* For qemu_start() */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Messages and time.
+ * Time and memory, beside what all programs have.
  */
 #ifndef LSI_UTIL_H
 #define LSI_UTIL_H
@@ -9,23 +9,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../lib/say.h"
+
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "only for little-endian machines: SCRIPTS are written as they lie in memory"
 #endif
 
-#define ITEMS(array)	(sizeof(array) / sizeof((array)[0]))
 #define MIN(a, b)	((a) < (b) ? (a) : (b))
 
 #define MS		1000000ull	/* in nanoseconds */
 #define KIB		1024u
 #define MIB		(1024 * KIB)
 
-/* One line on standard error; die() then ends the program with status 2. */
-void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-
-/* Nanoseconds of a clock that never jumps. */
-uint64_t now_ns(void);
 void sleep_ns(uint64_t ns);
 
 /* Memory that is a file without a name, which a child inherits. */
