@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# The devices at vhost-user sockets that tools/bench/run starts for a guest. To
-# be sourced by it.
+# Disks that tools/vm/run does not have by itself: devices at vhost-user sockets,
+# which are started for a guest, and QEMU's own in other threads. To be sourced.
 # shellcheck disable=SC2154,SC2034	# its variables
 
 device_pid=
@@ -14,23 +14,43 @@ check_device()
 	qsd:null) ;;
 	qsd:file:*) [ -f "${1#qsd:file:}" ] || die "--disk $1: no such file" ;;
 	qsd:*) die "--disk $1: qsd:null or qsd:file:PATH" ;;
+	mainloop:?*|nopoll:?*) ;;
+	mainloop:|nopoll:) die "--disk $1: which disk?" ;;
+	poll=*)
+		[[ $1 =~ ^poll=[1-9][0-9]{0,8}:. ]] ||
+			die "--disk $1: poll=NANOSECONDS:DISK, from 1 nanosecond on" ;;
 	esac
 }
 
 # What QEMU gives its own virtio disks; vhost-user ones have 128 by default.
 ring_size=256
 
-# start_device SPEC QUEUES: makes it the disk $disk of tools/vm/run.
+# start_device SPEC QUEUES: makes it the disk $disk of tools/vm/run, which needs
+# $disk_qemu from QEMU.
 start_device()
 {
 	local socket=$work/device tries=0 node
 
 	disk=$1
+	disk_qemu=
 	case $1 in
+	mainloop:*)
+		disk=${1#*:},iothread=
+		return ;;
+	poll=*)
+		disk=${1#*:},iothread=poll
+		disk_qemu=${1%%:*}
+		disk_qemu="-object iothread,id=poll,poll-max-ns=${disk_qemu#poll=}"
+		return ;;
+	nopoll:*)
+		disk=${1#*:},iothread=nopoll
+		disk_qemu="-object iothread,id=nopoll,poll-max-ns=0"
+		return ;;
 	vblkdev:*)
 		# shellcheck disable=SC2086	# arguments are words
-		"$root/build/vblkdev/vblkdev" --socket "$socket" --queues "$2" \
-			--queue-size $ring_size ${1#*:} 2>"$work/device.log" 9>&- & ;;
+		"$root/build/vblkdev/vblkdev" --socket "$socket" --queues "$2" --stats \
+			--queue-size $ring_size ${1#*:} 9>&- \
+			>"$work/device.stats" 2>"$work/device.log" & ;;
 	qsd:*)
 		case $1 in
 		qsd:null) node=driver=null-co,node-name=disk,size=$((1 << 30)),read-zeroes=on ;;

@@ -4,17 +4,7 @@
 # A panel a group, in it a cluster a workload, a bar a row: IOPS over those of
 # stock's interrupts, with the spread.
 include "summary";
-
-# By what a row is, so that a colour means the same everywhere.
-def kinds: [
-	{name: "stock",                   color: "#b8bcc4"},
-	{name: "stock hipri",             color: "#8a909c"},
-	{name: "stock, own poll queue",   color: "#5b7fb5"},
-	{name: "ours",                    color: "#f3c48b"},
-	{name: "ours hipri",              color: "#d9641e"}];
-def kind: if .driver == "stock" then
-		if .params != "" then 2 elif .hipri then 1 else 0 end
-	  elif .hipri then 4 else 3 end;
+include "kinds";
 
 def two: . * 100 | round | tostring | ("00" + .)[-([length, 3] | max):] | .[:-2] + "." + .[-2:];
 
@@ -43,6 +33,7 @@ def panel($top):
 summary
 | map(select(any(.workloads[].rows[]; .is_base))
       | .workloads |= map(select(any(.rows[]; .is_base))))
+| select(. != [])
 | (map(bars | map(.high) | max) | max) as $top
 | "set multiplot layout \((length + 1) / 2 | floor),\([length, 2] | min) " +
   "title \"4k random reads: IOPS relative to stock's interrupts (\(.[0].accel), QEMU \(.[0].qemu), \(plural(.[0].host_cores; "host core")))\" font ',14'",

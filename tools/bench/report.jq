@@ -23,14 +23,14 @@ def times: if . == null then "-" else fixed(2) + "x" end;
 def microseconds: if . == null then "-" else . / 1000 | fixed(if . < 100 then 1 else 0 end) end;
 def percent: if . == null then "-" else . * 100 | fixed(1) + "%" end;
 
-def line($name; $iops; $spread; $ratio; $mean; $p99; $cpu; $irqs; $kicks; $reaped; $verdict):
+def line($name; $iops; $spread; $ratio; $mean; $p99; $cpu; $each; $irqs; $kicks; $reaped; $verdict):
 	("  " + ($name | left(28)) + ($iops | right(8)) + ($spread | right(17)) + ($ratio | right(9))
-	+ ($mean | right(9)) + ($p99 | right(9)) + ($cpu | right(6)) + ($irqs | right(9))
+	+ ($mean | right(9)) + ($p99 | right(9)) + ($cpu | right(6)) + ($each | right(8)) + ($irqs | right(9))
 	+ ($kicks | right(9)) + ($reaped | right(9)) + "  " + $verdict)
 	| sub(" +$"; "");
 
 def row_line: line(row_name; .iops | thousands; "\(.low | thousands)-\(.high | thousands)";
-	.ratio | times; .lat_mean | microseconds; .lat_p99 | microseconds; .cpu | fixed(0);
+	.ratio | times; .lat_mean | microseconds; .lat_p99 | microseconds; .cpu | fixed(0); .cpu_per_io | microseconds;
 	.irqs | fixed(4); .kicks | fixed(3); .reaped | percent; .verdict);
 
 def workload_lines: workload_name + (if .overcommitted then
@@ -60,7 +60,10 @@ def sentences:
 	  compared("Polled with no configuration, against stock's dedicated poll queue";
 		.driver == "ours" and .params == "" and .verdict == "polled";
 		.driver == "stock" and .verdict == "polled"),
-	  compared("Plain I/O, against stock"; .driver == "ours" and (.hipri | not); .is_base),
+	  compared("Synchronous I/O with sync_poll_us, against stock"; .spins; .is_base),
+	  compared("Asynchronous I/O with sync_poll_us, against stock"; may_spin and (.spins | not); .is_base),
+	  compared("Plain I/O, against stock";
+		.driver == "ours" and (.hipri or may_spin | not); .is_base),
 	  ([.workloads[] | short_name as $name | .rows[] | select(.verdict == "control")
 	    | "\(row_name) (\($name))"]
 	   | select(length > 0) | "Asked to poll and took interrupts, as it must be: " + join(", ") + "."),
@@ -79,7 +82,7 @@ def group_lines:
 	  "== \(.kernel), \(plural(.cpus; "vCPU")), \(plural(.queues; "queue")), scheduler \(.scheduler)\(if .disk != "null" then ", disk \(.disk)" else "" end); " +
 	  "\(.accel), QEMU \(.qemu), \(plural(.host_cores; "host core"))",
 	  "",
-	  line("driver"; "IOPS"; "spread"; "to stock"; "mean us"; "p99 us"; "CPU%"; "irqs/IO"; "kicks/IO"; "by poll"; ""),
+	  line("driver"; "IOPS"; "spread"; "to stock"; "mean us"; "p99 us"; "CPU%"; "us/IO"; "irqs/IO"; "kicks/IO"; "by poll"; ""),
 	  (.workloads[] | workload_lines),
 	  "",
 	  sentences;

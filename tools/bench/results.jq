@@ -28,12 +28,17 @@ sort_by(.number)
 	iops: $read.iops,
 	bw_bytes: $read.bw_bytes,
 	# A synchronous engine has no submission that could be told apart.
-	slat_mean_ns: (if .engine == "io_uring" then $read.slat_ns.mean else null end),
+	slat_mean_ns: (if .engine == "pvsync2" then null else $read.slat_ns.mean end),
 	clat_mean_ns: $read.clat_ns.mean,
 	clat_p50_ns: $read.clat_ns.percentile["50.000000"],
 	clat_p99_ns: $read.clat_ns.percentile["99.000000"],
 	clat_max_ns: $read.clat_ns.max,
+	# How many reads took how long from submission on, where none waited for others.
+	lat_bins: (if .iodepth == 1 then $read.lat_ns.bins else null end),
 	cpu_pct: ($job.usr_cpu + $job.sys_cpu),
+	cpu_ns_per_io: (if $read.total_ios == 0 then null else
+		($job.usr_cpu + $job.sys_cpu) / 100 * $job.job_runtime * 1000000 / $read.total_ios
+		+ per_read(counted("irq_ms") * 1000000) end),
 	irqs_per_io: per_read(counted("irq_vectors")),
 	kicks_per_io: (per_read(counted("kicks")) // $kicked[cell]),
 	reaped_poll: counted("reaped_poll"),
