@@ -43,6 +43,10 @@ each_kind()
 	BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 31s!
 	INFO: task fio:77 blocked for more than 120 seconds.
 	INFO: trying to register non-static key.
+	Oops: general protection fault, probably for non-canonical address 0xdead000000000100: 0000 [#1] SMP
+	rcu: INFO: rcu_sched self-detected stall on CPU
+	rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+	rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 1-... }
 	DMA-API: debugging out of memory - disabling
 	ODEBUG: Out of memory. ODEBUG disabled
 	list_add corruption. prev->next should be next (1), but was 2. (prev=3).
@@ -56,6 +60,16 @@ nothing_else()
 		"Lock dependency validator: Copyright (c) 2006 Red Hat, Inc., Ingo Molnar" \
 		"kcsan: enabled early" "KernelAddressSanitizer initialized" \
 		"ODEBUG: selftest passed" || fail "these are none"
+}
+
+# Only with the line before it: of a folder that was left behind it is our doing.
+of_others()
+{
+	local line="WARNING: CPU: 0 PID: 9 at fs/proc/generic.c:718 remove_proc_entry+0x1/0x2"
+	! found "name 'virtio5-req.0'" "$line" || fail "the kernel's own was seen"
+	found "remove_proc_entry: removing non-empty directory 'irq/30'" "$line" ||
+		fail "a leak was not seen"
+	found "$line" || fail "not seen without a reason"
 }
 
 # race FRAME...
@@ -81,5 +95,6 @@ data_races()
 check "each kind of report is seen" each_kind
 check "what the kernel says of its watching is none" nothing_else
 check "data races count where the driver has a part in them" data_races
+check "reports of others are listed, and taken for no more" of_others
 rm -f "$console"
 finish

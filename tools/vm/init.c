@@ -399,6 +399,7 @@ int main(void)
 	fd = open("/dev/console", O_WRONLY);
 	dup2(fd, 1);
 	dup2(fd, 2);
+	fprintf(stderr, "init: started\n");
 	fd = open("/dev/null", O_RDONLY);
 	dup2(fd, 0);
 

@@ -147,35 +147,5 @@ pick_accel()
 	esac
 }
 
-# What the kernel's reports of its own faults have in their first line; "ODEBUG: "
-# alone is none.
-kernel_reports='(^|[^E])BUG: |kernel BUG at |KASAN: |UBSAN: |WARNING: CPU|\] WARNING: '
-kernel_reports+='|possible (circular|recursive|irq lock) |inconsistent lock state'
-kernel_reports+='|suspicious RCU usage|sleeping function called|non-static key'
-kernel_reports+='|blocked for more than |nobody cared'
-# The same for what ends the watching.
-kernel_reports+='|DMA-API: .*disabl|ODEBUG: Out of memory|list_(add|del) corruption'
-
-# reports_in CONSOLE: the first lines of them. Of KCSAN's those of races that our
-# modules have a part in, by the functions that it lists: the kernel has many of its
-# own, and takes them for harmless.
-reports_in()
-{
-	tr -d '\r' <"$1" | kernel_reports=$kernel_reports awk '
-	function end_race() {
-		if (race != "" && ours)
-			print race
-		race = ""
-	}
-	/BUG: KCSAN: / { end_race(); race = $0; ours = 0 }
-	race != "" && /\[(virtio_blk|vblk_[a-z]*)\]/ { ours = 1 }
-	race != "" && /==========/ { end_race() }
-	race == "" && $0 ~ ENVIRON["kernel_reports"]
-	END { end_race() }'
-}
-
-# races_of_others CONSOLE: how many races our modules have no part in
-races_of_others()
-{
-	echo $(($(grep -a -c 'BUG: KCSAN: ' "$1") - $(reports_in "$1" | grep -c 'BUG: KCSAN: ')))
-}
+# shellcheck source-path=SCRIPTDIR source=reports.sh
+. "$root/tools/vm/reports.sh"
