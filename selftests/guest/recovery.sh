@@ -53,11 +53,11 @@ idle()
 	remove lame
 }
 
-# Writes that are read back later, and more resets than a device gets that does
-# nothing between two of them.
+# Writes that are read back later, and more resets than a device, or a request, gets
+# that does nothing between two of them.
 loaded()
 {
-	local before times=8 job i
+	local before times=8 job i polled plain
 	add_disk lame "$@"
 	rm -f /tmp/enough
 	verified() {
@@ -71,8 +71,11 @@ loaded()
 	verified &
 	job=$!
 	for ((i = 1; i <= times; i++)); do
-		wait_for 20 grown_beyond polled $((i * 100))
-		wait_for 20 grown_beyond plain $((i * 100))
+		# Many times what a job has in flight: all of that is done.
+		polled=$(grown polled)
+		plain=$(grown plain)
+		wait_for 20 grown_beyond polled $((polled + 100))
+		wait_for 20 grown_beyond plain $((plain + 100))
 		before=$(seen lame resets)
 		change lame stuck=1 says_so=1
 		wait_for $bound resets lame $((before + 1))
@@ -97,6 +100,44 @@ stopped_poller()
 	same "$(grown returned)" 16 "requests taken back"
 	continue_poller
 	all_accounted "$vdx"
+	lawful lame
+	remove lame
+}
+
+polled_in_flight()
+{
+	[ "$(counter "$vdx" inflight_polled)" -ge "$1" ]
+}
+
+# The poller is at work when the device is reset, as is a reader, and stops later.
+guarded_again()
+{
+	local reads before
+	add_disk lame
+	poller -r "/dev/$vdx" 8 >/dev/null &
+	poller=$!
+	while :; do reader "/dev/$vdx" 100 >/dev/null; done &
+	reads=$!
+	for _ in 1 2 3; do
+		mark "$vdx"
+		wait_for 20 grown_beyond polled 100
+		wait_for 20 grown_beyond plain 10
+		before=$(seen lame resets)
+		change lame stuck=1 says_so=1
+		wait_for $bound resets lame $((before + 1))
+	done
+	kill $reads
+	wait $reads || true
+	echo 30000 >"/sys/block/$vdx/queue/io_timeout"
+	change lame stuck=1
+	wait_for 10 polled_in_flight 8
+	kill -STOP $poller
+	wait_for 10 state $poller T
+	change lame stuck=0
+	in_time reader "/dev/$vdx" 20
+	kill -CONT $poller
+	kill $poller
+	wait $poller
 	lawful lame
 	remove lame
 }
@@ -252,11 +293,53 @@ unbound()
 	remove lame
 }
 
+# Unbound, or pulled out, with a new capacity that nobody has looked at yet.
+unbound_resized()
+{
+	local i
+	for ((i = 1; i <= 20; i++)); do
+		add_disk lame
+		stop_poller "$vdx" 16
+		change lame capacity=$((32768 + i)) notify
+		[ $((i % 2)) = 0 ] || in_time eval "seen lame device >$driver/unbind"
+		in_time remove lame
+		kill -KILL $poller
+	done
+}
+
+# suspended [gone]: with a device that does nothing any more; what it had is done when
+# it is back, or ends with an error if it goes.
+suspended()
+{
+	local pid
+	add_disk lame
+	change lame stuck=100
+	reader "/dev/$vdx" 1 &
+	pid=$!
+	stop_poller "$vdx" 16
+	in_time eval "echo suspend >$mocks/lame/power"
+	is "$(grown returned)" -ge 17 "requests taken back"
+	change lame stuck=0
+	if [ "${1-}" ]; then
+		in_time remove lame
+		in_time eval "! wait $pid" || fail "the read had no error"
+		kill -KILL $poller
+		return
+	fi
+	in_time eval "echo resume >$mocks/lame/power"
+	in_time wait $pid
+	continue_poller
+	all_accounted "$vdx"
+	lawful lame
+	remove lame
+}
+
 check "asks for a reset: it is reset and goes on" idle
 check "asks for it under load: nothing is lost" loaded num_queues=2
 check "asks for it under load, without event index: nothing is lost" \
 	loaded features=$(($(features) & ~(1 << bits[EVENT_IDX])))
 check "asks for it while a poller is stopped: nobody waits" stopped_poller
+check "asks for it while a poller runs, which stops later" guarded_again
 check "asks for it all the time: it is given up" given_up 4 stuck=100
 check "has no queues after a reset: it is given up" given_up 2 stuck=1 vqs=0
 check "does not answer: it is asked after, and nothing fails" never_fails
@@ -266,6 +349,9 @@ check "fail_after out of range is refused" out_of_range
 check "a reset does not change the cache's type" cache_type
 check "pulled out under load, with a stopped poller: in seconds" pulled
 check "pulled out from below a file system: in seconds" pulled_mounted
+check "suspended while it does not answer: in seconds, and nothing fails" suspended
+check "suspended while it does not answer, and removed" suspended gone
 check "unbound from a device that does not answer" unbound
+check "unbound or pulled out while it is resized" unbound_resized
 check "unbound from a device that wants to be reset" unbound says_so=1
 finish
