@@ -112,6 +112,18 @@ refused()
 	! "$@" 2>&1 || fail "succeeded: $*"
 }
 
+# bad PATTERN COMMAND...: fails with status 2 and one line that matches.
+bad()
+{
+	local pattern=$1 status=0 said
+	shift
+	said=$(timeout 60 "$@" 2>&1 >/dev/null </dev/null) || status=$?
+	echo "$said"
+	same "$status" 2 "exit status"
+	same "$(echo "$said" | wc -l)" 1 "lines of complaint"
+	[[ $said =~ $pattern ]] || fail "does not say '$pattern'"
+}
+
 # wait_for SECONDS COMMAND...: until COMMAND is true; times $slower.
 wait_for()
 {

@@ -3,10 +3,12 @@
 #
 # Faults that a debug kernel injects: memory that cannot be had, bios that fail,
 # completions that are lost. What the driver was given comes back once, and right,
-# or with an error. Two disks in the host's memory.
+# or with an error. Two disks in the host's memory, and mock ones.
 set -eu
 # shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
+# shellcheck source=selftests/guest/mock/lib.sh
+. /vblk/selftests/guest/mock/lib.sh
 
 driver=/sys/bus/virtio/drivers/virtio_blk
 
@@ -99,6 +101,46 @@ no_memory_to_probe()
 	works vdb
 }
 
+ended()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+# A device is set up again by a worker, which is refused memory now and then: its disk
+# goes on, or is dead, and nobody waits.
+no_memory_to_recover()
+{
+	local vdx pid worker n dead=0 times=30
+	for ((n = 0; n < times; n++)); do
+		add lame size=16
+		vdx=$(disk lame)
+		change lame stuck=1
+		reader "/dev/$vdx" 1 >/dev/null 2>&1 &
+		pid=$!
+		wait_for 10 eval "! quiet $vdx"
+		for worker in /proc/[0-9]*; do
+			case $(cat "$worker/comm" 2>/dev/null) in
+			kworker/u*) echo 1 >"$worker/make-it-fail" ;;
+			esac 2>/dev/null || true
+		done
+		inject failslab probability=20 task-filter=Y ignore-gfp-wait=N
+		change lame needs_reset
+		wait_for 20 ended $pid
+		inject failslab probability=0
+		if wait $pid; then
+			reader "/dev/$vdx" 10 >/dev/null
+		else
+			dead=$((dead + 1))
+			refused reader "/dev/$vdx" 1
+		fi
+		lawful lame
+		remove lame
+	done
+	echo "of $times disks $dead were dead afterwards"
+	is $dead -ge 1 "disks that could not be set up again"
+	is $dead -lt $times "the same"
+}
+
 # Above the driver, which must not hear of them
 failing_bios()
 {
@@ -134,6 +176,7 @@ check "no memory for tables: nothing is lost" \
 	no_memory failslab 5 ignore-gfp-wait=Y
 check "no pages: nothing is lost" no_memory fail_page_alloc 5 ignore-gfp-wait=Y
 check "no memory to set up a disk: it works, or there is none" no_memory_to_probe
+check "no memory to set up a device again: it goes on, or is dead" no_memory_to_recover
 check "bios that the block layer fails" failing_bios
 check "completions that are lost: each is found" lost_completions
 finish

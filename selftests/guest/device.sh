@@ -5,15 +5,17 @@
 # control it. To be sourced after lib.sh. What tests change is kept in files,
 # since each runs in a shell of its own.
 
+plugs=20	# ports that tools/vblkdev/guest has
 plugs_file=/tmp/plugs
 port_file=/tmp/plug-port
 disk_file=/tmp/plugged-disk
 
-# control COMMAND [SPEC]: prints the device's answer; false if it is an error.
+# control COMMAND [SPEC]: prints the device's answer; false if it is an error. With
+# $control_port of another device than VBLKDEV_SOCKET's.
 control()
 {
 	local port answer
-	port=$(grep -l '^vblk\.control$' /sys/class/virtio-ports/*/name)
+	port=$(grep -lx "${control_port:-vblk.control}" /sys/class/virtio-ports/*/name)
 	exec 6<>"/dev/$(basename "${port%/name}")"
 	echo "{\"cmd\": \"$1\"${2:+, \"spec\": \"$2\"}}" >&6
 	IFS= read -r -t 10 answer <&6 || answer="no answer"
@@ -52,13 +54,17 @@ disks()
 	echo "$names"
 }
 
-# free_port: the next of those whose device was not left behind
+# free_port: the next of those whose device was not left behind; false if all were
 free_port()
 {
-	local port
+	local port tries
 	port=$(cat $port_file 2>/dev/null || echo 0)
-	while port=$(((port + 1) % 12)) && [ -e "/tmp/burnt-$port" ]; do :; done
-	echo $port
+	for ((tries = 0; tries < plugs; tries++)); do
+		port=$(((port + 1) % plugs))
+		[ -e "/tmp/burnt-$port" ] || break
+	done
+	echo "$port"
+	[ ! -e "/tmp/burnt-$port" ]
 }
 
 # burn_port: the device of now stays
@@ -76,7 +82,7 @@ plug_device()
 	not_connected || control disconnect
 	n=$(($(cat $plugs_file 2>/dev/null || echo 0) + 1))
 	echo $n >$plugs_file
-	port=$(free_port)
+	port=$(free_port) || fail "all ports have devices that do not go"
 	echo "$port" >$port_file
 	disks_before=$(disks)
 	qmp chardev-add "{\"id\": \"socket$n\", \"backend\": {\"type\": \"socket\", \"data\":

@@ -12,11 +12,12 @@ set -eu
 #  io_poll, io_poll_delay	every disk polls
 #  io_timeout			what is late is asked after
 #  mq/				two contexts a queue
+#  sync_poll_us, sync_poll_rt	synchronous I/O may poll, too
 #  max_segments of vdd		a chain is never longer than the ring
 # Those contexts also make the default scheduler another one (see schedulers), and
 # with it queue/iosched/, nr_requests and async_depth. So they are compared under
 # one scheduler.
-deliberate='^[^ ]*/(queue/(io_poll|io_poll_delay|io_timeout)|mq/.*) |^vdd/queue/max_segments '
+deliberate='^[^ ]*/(queue/(io_poll|io_poll_delay|io_timeout)|mq/.*|sync_poll_(us|rt)) |^vdd/queue/max_segments '
 #  nr_requests of vdd		it goes by the ring of 16 that vdd has
 ! kernel shares_depth || deliberate+='|^vdd/queue/nr_requests '
 

@@ -149,6 +149,13 @@ declare -A kernels=(
 	[resumes_from_used_swap]="6.12 7.2"
 	# on which the mock device can make bios of its own
 	[mock_bios]="6.1 6.12 7.2"
+	# whose synchronous direct reads of a disk say so in a flag
+	[flags_sync_reads]="6.1 6.12 7.2"
+	# whose synchronous direct writes of a disk are dispatched by who submits them,
+	# and not plugged until he sleeps
+	[issues_writes]="6.12 7.2"
+	# whose submitters dispatch what a scheduler has sorted
+	[dispatches_scheduled]="6.12"
 	# whose virtio core reads a descriptor again that the device may have changed
 	[rereads_descriptors]="5.10"
 )
@@ -306,9 +313,36 @@ qmp()
 	case $answer in *'"return"'*) ;; *) return 1 ;; esac
 }
 
+# job NAME: what QEMU knows of it
+job()
+{
+	qmp query-jobs | tr '{' '\n' | grep "\"id\": \"$1\""
+}
+
+# concluded NAME: is that job done? An error fails the test.
+concluded()
+{
+	local job
+	job=$(job "$1") || return 1
+	case $job in
+	*'"error"'*) fail "$job" ;;
+	*'"status": "concluded"'*) ;;
+	*) return 1 ;;
+	esac
+}
+
 # statistic KEY DISK: of vblkN, from the counters of QEMU and of its file (discard-*).
 statistic()
 {
 	qmp query-blockstats | awk -v RS='"device": ""' -v qdev="[/\"]$2[/\"]" -v key="\"$1\": " '
-	$0 ~ qdev && sub(".*" key, "") { print $0 + 0 }'
+	# Of the nodes below, which have the same key, some count nothing.
+	$0 ~ qdev {
+		most = 0
+		while (match($0, key "[0-9]+")) {
+			value = substr($0, RSTART + length(key), RLENGTH - length(key)) + 0
+			most = value > most ? value : most
+			$0 = substr($0, RSTART + RLENGTH)
+		}
+		printf "%.0f\n", most
+	}'
 }

@@ -3,14 +3,14 @@
 #
 # For suites whose guest must do without the host's folders: to be sourced
 # first. It starts the suite again with its root in memory and, then, gives the
-# folders back. There the suite has these programs and no others.
+# folders back. There the suite has these programs, $more_programs and no others.
 
 if [ ! -e /in-memory ]; then
 	suite=$(readlink -f "$0")
 	root=/mnt
 	programs="bash sh cat dd cmp head tr seq sleep grep sed awk mkdir rm fio touch
 		mktemp wc readlink basename xargs tail dmesg stat cut mkswap swapon
-		swapoff taskset sort env mount umount"
+		swapoff taskset sort env mount umount ${more_programs-}"
 
 	mount -t tmpfs memory $root
 	mkdir -p $root/{proc,sys,dev,tmp,run,bin,old,vblk/build/selftests}
@@ -29,7 +29,7 @@ if [ ! -e /in-memory ]; then
 	for dir in sys dev tmp run proc; do
 		/bin/mount --move /old/$dir /$dir
 	done
-	exec /bin/env PATH=/bin bash "$suite"
+	exec /bin/env PATH=/bin bash "$suite" "$@"
 fi
 
 cd /

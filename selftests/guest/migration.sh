@@ -10,23 +10,6 @@ set -eu
 # shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
 
-# job NAME: what QEMU knows of it
-job()
-{
-	qmp query-jobs | tr '{' '\n' | grep "\"id\": \"$1\""
-}
-
-concluded()
-{
-	local job
-	job=$(job "$1") || return 1
-	case $job in
-	*'"error"'*) fail "$job" ;;
-	*'"status": "concluded"'*) ;;
-	*) return 1 ;;
-	esac
-}
-
 # There and back: only QEMU remembers what was after the snapshot.
 back()
 {

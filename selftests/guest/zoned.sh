@@ -9,6 +9,12 @@ set -eu
 # shellcheck source=selftests/guest/mock/lib.sh
 . /vblk/selftests/guest/mock/lib.sh
 
+if ! kernel zoned; then
+	check "zones" skip "this kernel has no zoned virtio disks"
+	finish
+	exit
+fi
+
 # Zones of 2 MiB, the last one smaller; the first two are conventional.
 zoned=(model=1 zone_sectors=4096 zone_cap=3072 conv_zones=2 capacity=63488
 	size=32 max_append_sectors=256 write_granularity=4096 blk_size=4096)

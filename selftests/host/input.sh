@@ -7,18 +7,6 @@ set -eu
 cd "$(dirname "$0")/../.."
 . selftests/lib.sh
 
-# bad PATTERN COMMAND...: fails with status 2 and one line that matches.
-bad()
-{
-	local pattern=$1 status=0 said
-	shift
-	said=$(timeout 60 "$@" 2>&1 >/dev/null </dev/null) || status=$?
-	echo "$said"
-	same "$status" 2 "exit status"
-	same "$(echo "$said" | wc -l)" 1 "lines of complaint"
-	[[ $said =~ $pattern ]] || fail "does not say '$pattern'"
-}
-
 run_options()
 {
 	bad 'unknown option' tools/vm/run --nonsense -- true
@@ -59,6 +47,11 @@ other_tools()
 	bad 'debug or kcsan' selftests/run --flavour rt
 	bad 'ours or stock' selftests/run --driver theirs hostile
 	bad 'no COMMAND' tools/vblkdev/guest
+	bad 'which disk' tools/bench/run --disk mainloop:
+	bad 'from 1 nanosecond on' tools/bench/run --disk poll=soon:null
+	bad 'number from 1' tools/bench/peers --rounds 0
+	bad 'unknown option' selftests/hostile/table --nonsense
+	bad 'no results for 4.19' selftests/hostile/table 4.19
 	bad 'usage' tools/swap
 	bad 'not built' tools/swap ours /nonexistent.ko
 }
@@ -87,10 +80,61 @@ device_options()
 	bad 'power of two' $device --socket "$dir/s" --queue-size 100
 	bad 'on or off' $device --socket "$dir/s" --batch maybe
 	bad 'needs --backend ram' $device --socket "$dir/s" --cache volatile
+	bad 'no cache' $device --socket "$dir/s" --fault cache-lies
 	bad 'in use' $device --socket "$dir/small"
 	[ -f "$dir/small" ] || fail "it removed a file that is no socket"
 	bad 'No such file' $device --socket "$dir/nowhere/s"
+	bad 'data-half|255' $device --socket "$dir/s" --fault data-half=256
+	bad 'no op=' $device --socket "$dir/s" --fault irq-lost,op=read
+	bad 'how many pass' $device --socket "$dir/s" --fault stop-after=5@3
 	rm -r "$dir"
+}
+
+# An idle device does not notice that another one wanted its socket; one that was
+# killed leaves its own to the next.
+device_in_use()
+{
+	local device=build/vblkdev/vblkdev dir pid socket
+	make -s vblkdev
+	dir=$(mktemp -d)
+	$device --socket "$dir/s" --control "$dir/c" --stats >"$dir/stats" &
+	pid=$!
+	wait_for 10 listens "$dir/c"
+	bad 'in use' $device --socket "$dir/s"
+	bad 'in use' $device --socket "$dir/other" --control "$dir/c"
+	for socket in "$dir/s" "$dir/c"; do
+		[ -S "$socket" ] || fail "$socket is in use and was removed"
+	done
+	kill -KILL $pid
+	wait $pid || true
+	same "$(cat "$dir/stats")" "" "what it said of front ends"
+	timeout --preserve-status 60 $device --socket "$dir/s" --control "$dir/c" &
+	pid=$!
+	wait_for 10 listens "$dir/c"
+	kill $pid
+	wait $pid
+	rm -r "$dir"
+}
+
+# listens PATH: somebody does, there
+listens()
+{
+	grep -q " $1\$" /proc/net/unix
+}
+
+# Each kind is in the catalogue, and does its worst to the driver.
+fault_catalogue()
+{
+	local kind kinds=0
+	make -s vblkdev
+	for kind in $(build/vblkdev/vblkdev --fault help | sed 's/^ *\([a-z-]*\).*/\1/'); do
+		grep -q "^|.*\`${kind}[=\`].*|.*|.*|\$" Documentation/vblkdev.md ||
+			fail "$kind is not in Documentation/vblkdev.md"
+		grep -qE "^[[:space:]]*hostile .*[ \"]${kind}([^a-z-]|\$)" selftests/hostile/*.sh ||
+			fail "no hostile test of $kind"
+		kinds=$((kinds + 1))
+	done
+	is $kinds -ge 30 "kinds of faults"
 }
 
 no_mirror()
@@ -147,7 +191,8 @@ help()
 {
 	local tool
 	for tool in tools/vm/run tools/vm/sysroot tools/vm/module tools/vm/rootdisk tools/deps \
-		tools/bench/run tools/vblkdev/guest selftests/run; do
+		tools/bench/run tools/bench/peers tools/vblkdev/guest selftests/run \
+		selftests/hostile/table; do
 		$tool --help | grep -q "^usage: $tool" || fail "no help from $tool"
 	done
 }
@@ -155,6 +200,8 @@ help()
 check "tools/vm/run: wrong options" run_options
 check "other tools: wrong options" other_tools
 check "vblkdev: wrong options" device_options
+check "vblkdev: a socket in use" device_in_use
+check "vblkdev: every fault is described and tested" fault_catalogue
 check "a mirror that cannot be reached" no_mirror
 check "a kernel without headers" no_headers
 check "a kernel that the driver is not for" wrong_kernel

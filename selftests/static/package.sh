@@ -37,7 +37,7 @@ contents()
 		tools/install/sources | sed "s|^|./usr/src/virtio-blk-poll-$version/|"
 		echo ./usr/share/initramfs-tools/hooks/virtio-blk-poll
 		echo ./usr/share/initramfs-tools/scripts/init-premount/virtio-blk-stock
-		for file in admin-guide.md.gz changelog.gz copyright; do
+		for file in ABI/debugfs-virtio_blk.gz ABI/sysfs-virtio_blk admin-guide.md.gz design.md.gz changelog.gz copyright; do
 			echo "./usr/share/doc/virtio-blk-poll-dkms/$file"
 		done
 	} | sort)

@@ -9,6 +9,8 @@
  *               "needs_reset", after which it wants to be reset
  *   NAME/seen   what it saw of the driver
  *   NAME/zones  its zones, as they really are
+ *   NAME/power  "suspend" or "resume": as a bus does before the machine sleeps,
+ *               and after
  *
  * KEYs are the fields of config space (transport.c) and those below.
  */
@@ -286,6 +288,29 @@ static const struct file_operations mock_set_fops = {
 	.write = mock_set_write,
 };
 
+/* Not with the list's lock: the driver may wait for what is set. */
+static ssize_t mock_power_write(struct file *file, const char __user *from, size_t len,
+				loff_t *pos)
+{
+	struct mock *mock = file->private_data;
+	char words[16] = "";
+	int err = -EINVAL;
+
+	if (copy_from_user(words, from, min(len, sizeof(words) - 1)))
+		return -EFAULT;
+	if (sysfs_streq(words, "suspend"))
+		err = virtio_device_freeze(&mock->vdev);
+	else if (sysfs_streq(words, "resume"))
+		err = virtio_device_restore(&mock->vdev);
+	return err ?: len;
+}
+
+static const struct file_operations mock_power_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = mock_power_write,
+};
+
 static int mock_add(void *unused, char *words)
 {
 	struct mock *mock = mock_new(words);
@@ -312,6 +337,7 @@ static int mock_add(void *unused, char *words)
 	debugfs_create_file("set", 0200, mock->dir, mock, &mock_set_fops);
 	debugfs_create_file("seen", 0400, mock->dir, mock, &mock_seen_fops);
 	debugfs_create_file("zones", 0400, mock->dir, mock, &mock_zones_fops);
+	debugfs_create_file("power", 0200, mock->dir, mock, &mock_power_fops);
 	return 0;
 }
 
