@@ -48,6 +48,9 @@ lsi-probe:
 lsi:
 	@$(here)tools/lsi/run $(if $(filter-out 0,$(LSI_QUICK)),--quick)
 
+lsi-qemu:
+	@$(here)tools/lsi/run --mended $(if $(filter-out 0,$(LSI_QUICK)),--quick)
+
 bench:
 	@$(here)tools/bench/run $(if $(filter-out 0,$(QUICK)),--quick)
 
@@ -56,19 +59,28 @@ check:
 
 check-all:
 	@failed=0; \
-	$(here)selftests/run --every-line static host guest hostile long || failed=1; \
+	$(here)selftests/run --every-line static host guest hostile fuzz long || failed=1; \
 	$(here)selftests/run --flavour debug || failed=1; \
 	$(here)selftests/run --flavour kcsan || failed=1; \
 	exit $$failed
 
 check-debug:
-	@$(here)selftests/run --flavour debug --kernel $(or $(KERNEL),6.1)
+	@failed=0; \
+	$(here)selftests/run --flavour debug --kernel $(or $(KERNEL),6.1) || failed=1; \
+	$(here)selftests/soak/run --flavour debug --kernel $(or $(KERNEL),6.1) \
+		--minutes 3 --seed 1 || failed=1; \
+	exit $$failed
 
 check-hostile:
-	@$(here)selftests/run $(addprefix --kernel ,$(KERNEL)) $(addprefix --driver ,$(DRIVER)) hostile
+	@$(here)selftests/run $(if $(KERNEL),--every-line --kernel $(KERNEL)) \
+		$(addprefix --driver ,$(DRIVER)) hostile
+
+check-fuzz:
+	@VBLK_FUZZ_MINUTES=$(or $(MINUTES),10) $(here)selftests/run fuzz
 
 soak:
 	@$(here)selftests/soak/run $(if $(KERNEL),--kernel $(KERNEL)) \
+		$(if $(FLAVOUR),--flavour $(FLAVOUR)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 check-static check-host check-guest: check-%:
@@ -86,16 +98,18 @@ help:
 	@echo 'make deb              a Debian package that does the same, in build/deb'
 	@echo 'make vblkstat         build build/vblkstat, which shows whether disks poll'
 	@echo 'make bench [QUICK=1]  compare with the stock driver in guests'
-	@echo 'make check            all tests; check-static, check-host, check-guest: some'
+	@echo 'make check            static, host and guest tests; check-static, check-host, check-guest'
 	@echo 'make check-hostile    a device that does what none should; KERNEL=LINE, DRIVER=stock'
-	@echo 'make soak [MINUTES=]  verified I/O under a random mixture of events; KERNEL=, SEED='
-	@echo 'make check-debug      guests with a kernel that watches memory and locks; KERNEL=LINE'
-	@echo 'make check-all        everything on every kernel, and the long tests: hours'
+	@echo 'make soak [MINUTES=]  verified I/O under a random mixture of events; KERNEL=, FLAVOUR=, SEED='
+	@echo 'make check-fuzz [MINUTES=]  random rings and messages for the device, so long for each'
+	@echo 'make check-debug      guests with a kernel that watches memory and locks, and a short soak'
+	@echo 'make check-all        all suites on every kernel, and the long tests: hours'
 	@echo 'make vblkdev          build the device of our own: build/vblkdev/vblkdev --help'
 	@echo 'make lsi-probe        build build/lsi/lsi-probe: how QEMU queues at its lsi53c895a'
 	@echo 'make lsi [LSI_QUICK=1]  measure that, and what a guest gets, beside virtio-blk'
+	@echo 'make lsi-qemu [LSI_QUICK=1]  the same beside a QEMU that queues writes, built here'
 	@echo 'make clean            remove what was built; sysroots stay cached'
 
-.PHONY: all modules load unload install uninstall deb vblkstat vblkdev lsi-probe lsi bench \
-	check check-all check-debug soak check-static check-host check-guest check-hostile \
+.PHONY: all modules load unload install uninstall deb vblkstat vblkdev lsi-probe lsi lsi-qemu bench \
+	check check-all check-debug check-fuzz soak check-static check-host check-guest check-hostile \
 	clean help
