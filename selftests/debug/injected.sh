@@ -12,13 +12,14 @@ set -eu
 
 driver=/sys/bus/virtio/drivers/virtio_blk
 
-# inject KIND KEY=VALUE...: from now on, of each process and without a word
+# inject KIND KEY=VALUE...: from now on, of each process and without a word. A
+# probability comes last: until then nobody fails whom that is not for.
 inject()
 {
 	local dir=/sys/kernel/debug/$1 pair
 	[ -d "$dir" ] || fail "this kernel has no $1"
 	shift
-	for pair in verbose=0 task-filter=N space=0 interval=1 times=-1 "$@"; do
+	for pair in probability=0 verbose=0 task-filter=N space=0 interval=1 times=-1 "$@"; do
 		echo "${pair#*=}" >"$dir/${pair%%=*}"
 	done
 }
@@ -49,7 +50,7 @@ no_memory()
 {
 	local job
 	mark vda
-	inject "$1" probability="$2" "${@:3}"
+	inject "$1" "${@:3}" probability="$2"
 	verified vda &
 	job=$!
 	while kill -0 $job 2>/dev/null; do
@@ -110,7 +111,7 @@ ended()
 # goes on, or is dead, and nobody waits.
 no_memory_to_recover()
 {
-	local vdx pid worker n dead=0 times=30
+	local vdx pid worker comm n dead=0 times=20
 	for ((n = 0; n < times; n++)); do
 		add lame size=16
 		vdx=$(disk lame)
@@ -119,11 +120,11 @@ no_memory_to_recover()
 		pid=$!
 		wait_for 10 eval "! quiet $vdx"
 		for worker in /proc/[0-9]*; do
-			case $(cat "$worker/comm" 2>/dev/null) in
-			kworker/u*) echo 1 >"$worker/make-it-fail" ;;
-			esac 2>/dev/null || true
-		done
-		inject failslab probability=20 task-filter=Y ignore-gfp-wait=N
+			comm=
+			read -r comm <"$worker/comm" || continue
+			[[ $comm != kworker/u* ]] || echo 1 >"$worker/make-it-fail" || true
+		done 2>/dev/null
+		inject failslab task-filter=Y ignore-gfp-wait=N probability=20
 		change lame needs_reset
 		wait_for 20 ended $pid
 		inject failslab probability=0
@@ -162,7 +163,7 @@ lost_completions()
 {
 	mark vda
 	echo 1000 >/sys/block/vda/queue/io_timeout
-	inject fail_io_timeout probability=100 interval=50 times=8
+	inject fail_io_timeout interval=50 times=8 probability=100
 	echo 1 >/sys/block/vda/io-timeout-fail
 	verified vda
 	echo 0 >/sys/block/vda/io-timeout-fail
