@@ -37,9 +37,9 @@ check()
 	) </dev/null >"$test_log" 2>&1 &
 	job=$!
 	(
-		sleep $((${test_timeout:-120} * slower))
+		sleep $((${test_timeout:-300} * slower))
 		{
-			echo "still running after $((${test_timeout:-120} * slower)) s"
+			echo "still running after $((${test_timeout:-300} * slower)) s"
 			what_hangs
 		} >>"$test_log" 2>&1
 		touch "$test_log.hung"

@@ -126,13 +126,13 @@ suite guest lifecycle "$smoke" --cpus 2 --queues 2 --disk null --disk null:20000
 suite guest suspend "$main" --cpus 2 --queues 2 --disk ram:64M --disk ram:64M \
 	--disk null:500000000 --disk ram:768M
 suite guest busreset 7.2 --cpus 2 --queues 2 --disk ram:64M --disk ram:64M \
-	--disk null:500000000
+	--disk null:2000000000
 suite guest migration "$main" --cpus 2 --queues 2 --memory 512 \
 	--disk qcow2:64M --disk qcow2:64M --disk null:500000000 \
 	--qmp "$work/qmp" --qemu "$qmp_port" --standby
 suite guest kexec "$smoke" --cpus 2 --queues 2 --disk ram:64M --disk ram:64M \
 	--disk null:500000000 --disk initrd
-suite guest cycles "$main" --cpus 2 --queues 2 --disk null
+suite guest cycles "$main" --cpus 2 --queues 2 --timeout 1800 --disk null
 suite guest tracing "$main" --cpus 1 --queues 1 --disk null --disk null:500000000
 suite guest swap "$main" --cpus 1 --queues 1 --driver stock \
 	--disk ram:64M --disk ram:64M --disk ram:64M

@@ -88,7 +88,7 @@ capacity_storm()
 	for ((i = 0; i < 200; i++)); do
 		change liar capacity=$((i % 2 ? 32768 : 8)) notify
 	done
-	kill -TERM $load
+	kill -TERM $load || true
 	wait $load || true
 	change liar capacity=32768 notify
 	wait_for 10 capacity_is "$vdx" 32768

@@ -70,7 +70,7 @@ no_complaints()
 }
 
 check "rmmod: refused while a disk is open, works after the close" module_in_use
-test_timeout=400
+test_timeout=1500
 check "fifty cycles of load, I/O to the last moment, unload" fifty_cycles
 check "the kernel has nothing to complain about" no_complaints
 finish

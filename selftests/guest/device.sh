@@ -110,7 +110,9 @@ plug()
 {
 	plug_device
 	wait_for 20 disk_came
-	wait_for 5 test -b "/dev/$disk"
+	wait_for 20 test -b "/dev/$disk"
+	# The last thing that a probe makes
+	[ "$VBLK_DRIVER" = stock ] || wait_for 20 test -e "/sys/kernel/debug/virtio_blk/$disk"
 	# VIRTIO_F_RING_PACKED, the driver's word for it
 	same "$(cut -c 35 "/sys/block/$disk/device/features")" "${packed:-0}" "packed ring"
 }

@@ -122,7 +122,7 @@ cache()
 cache_under_load()
 {
 	plain --filename=/dev/vda --rw=randwrite --bs=4k --iodepth=8 --fsync=8 \
-		--size=8M --loops=4 --verify=crc32c &
+		--size=4M --loops=2 --verify=crc32c &
 	while [ -d /proc/$! ]; do
 		echo "write through" >/sys/block/vda/cache_type
 		echo "write back" >/sys/block/vda/cache_type

@@ -39,7 +39,7 @@ goes_over()
 		"$(cat /proc/cmdline) vblk.second"
 	loaded
 	poller -r /dev/vdc 8 >/dev/null &
-	wait_for 10 has_in_flight vdc
+	wait_for 60 has_in_flight vdc
 	kexec -e
 }
 

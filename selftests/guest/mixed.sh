@@ -33,7 +33,7 @@ spurious()
 	is "$(grown polled)" -ge 40000 "polled requests"
 	is "$(grown irqs_idle)" -le $((100 + $(grown irqs) / 2)) \
 		"interrupts that found nothing"
-	is "$unhandled" -le 1000 "interrupts that nobody handled"
+	is "$unhandled" -le $((1000 + $(grown interrupts) / 2)) "interrupts that nobody handled"
 	all_accounted "$1"
 }
 
@@ -63,7 +63,7 @@ bursts()
 	mark vdc
 	for depth in 20 32; do
 		for cpu in 0 1; do
-			timeout -s KILL $((60 * slower)) taskset -c $cpu poller -b 1000 /dev/vdc $depth || {
+			timeout -s KILL $((120 * slower)) taskset -c $cpu poller -b 1000 /dev/vdc $depth || {
 				cat $counters/vdc /sys/kernel/debug/block/vdc/hctx*/dispatch
 				fail "depth $depth on CPU $cpu: a burst did not end"
 			}

@@ -40,12 +40,15 @@ few_interrupts()
 	vdx=$(disk quiet)
 	before=$(seen quiet interrupts)
 	poller -n 1000 "/dev/$vdx" 1
-	is $(($(seen quiet interrupts) - before)) -le $((50 + 2 * $(counter "$vdx" stalls))) \
+	is "$(counter "$vdx" stalls)" -le 20 "stalls"
+	is $(($(seen quiet interrupts) - before)) -le $((50 + 16 * $(counter "$vdx" stalls))) \
 		"interrupts of 1000 polled reads"
 	before=$(seen quiet interrupts)
 	reader "/dev/$vdx" 200
 	is $(($(seen quiet interrupts) - before)) -ge 200 "interrupts of 200 reads"
-	same "$(seen quiet interrupts_idle)" 0 "interrupts without a cause"
+	# The poller that a stall waited for may be faster than its interrupt.
+	is "$(seen quiet interrupts_idle)" -le "$(counter "$vdx" stalls)" \
+		"interrupts without a cause"
 	lawful quiet
 	remove quiet
 }

@@ -174,23 +174,25 @@ dedicated()
 	works
 	same "$(sed -n 's/queue=0.* polled=\([0-9]*\) .*/\1/p' $counters/vda)" 0 \
 		"polled requests on the first queue"
-	is "$(grown reaped_poll)" -ge 36 "requests reaped by the poller"
+	is "$(grown reaped_poll)" -ge $((36 - 16 * $(grown stalls))) "requests reaped by the poller"
 }
 
 # No vector could announce what it left: the guard takes it off the ring.
 dedicated_stalled()
 {
-	local poller
+	local tries
 	reload ours poll_queues=1
-	mark vda
-	poller -c /dev/vda 8 >/tmp/poller &
-	poller=$!
-	wait_for 10 state $poller T
+	# On a busy host it may find all of them before it stops.
+	for tries in 1 2 3 4 5; do
+		mark vda
+		stop_poller vda 8
+		[ "$(grown reaped_poll)" != 0 ] || break
+		[ $tries = 5 ] || continue_poller
+	done
 	wait_for 10 quiet vda
-	state $poller T || fail "the poller was not stopped"
+	state "$poller" T || fail "the poller was not stopped"
 	same "$(grown reaped_guard)" 8 "requests reaped by the guard"
-	kill -CONT $poller
-	wait $poller || fail "its reads failed: $(cat /tmp/poller)"
+	continue_poller
 	all_accounted vda
 }
 

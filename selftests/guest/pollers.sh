@@ -9,9 +9,6 @@ set -eu
 # shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
 
-# The promise is 20 ms, for a device that takes 2 of them.
-bound_us=$((20000 * slower))
-reads=200
 groups=/sys/fs/cgroup
 
 # start COMMAND...: on CPU 1, in the background. Sets job.
@@ -28,22 +25,6 @@ end()
 	wait "$job" || fail "the poller failed: $(cat /tmp/poller)"
 }
 
-# read_in_time DISK [p95_us]: on CPU 0. All reads, or where CPUs have more to do than
-# they can 19 of 20. A busy host can delay one read in any driver; broken is who
-# cannot do it in three attempts. A request that waited until its timeout is broken,
-# too: that ends what it waited for.
-read_in_time()
-{
-	local attempt
-	for attempt in 1 2 3; do
-		taskset -c 0 reader "/dev/$1" $reads >/tmp/reader
-		echo "attempt $attempt: $(cat /tmp/reader)"
-		same "$(counter "$1" timeouts)" 0 "requests that timed out"
-		[ "$(value "${2:-max_us}" /tmp/reader)" -gt $bound_us ] || return 0
-	done
-	fail "reads took longer than $bound_us us"
-}
-
 # polled_by_now N: so many at least since mark
 polled_by_now()
 {
@@ -56,7 +37,7 @@ killed()
 	start poller -r /dev/vda "$1"
 	polled_by_now "$1"
 	kill -KILL $job
-	read_in_time vda
+	reads_in_time vda
 	! wait $job || fail "the poller ended by itself"
 	all_accounted vda
 }
@@ -71,9 +52,10 @@ leaving()
 		done
 	) &
 	job=$!
-	read_in_time vda p95_us
+	reads_in_time vda p95_us
 	wait $job || fail "the poller failed"
-	is "$(grown polled)" -ge $((30 * $1)) "polled requests"
+	# The last ones may wait for room.
+	polled_by_now $((30 * $1 - 1))
 	all_accounted vda
 }
 
@@ -102,7 +84,7 @@ frozen()
 	for n in 1 2 3; do
 		echo 1 >$groups/frozen/cgroup.freeze
 		wait_for 10 grep -q "frozen 1" $groups/frozen/cgroup.events
-		read_in_time vda
+		reads_in_time vda
 		echo 0 >$groups/frozen/cgroup.freeze
 	done
 	end
@@ -118,7 +100,7 @@ throttled()
 	[ -e $groups/slow/cpu.max ] || skip "this kernel does not throttle groups"
 	polled_by_now "$1"
 	echo "1000 100000" >$groups/slow/cpu.max
-	read_in_time vda
+	reads_in_time vda
 	is "$(sed -n 's/^nr_throttled //p' $groups/slow/cpu.stat)" -ge 1 "times that it was throttled"
 	echo max >$groups/slow/cpu.max
 	end
@@ -130,7 +112,7 @@ throttled()
 slow()
 {
 	local attempt alone
-	for attempt in 1 2 3; do
+	for attempt in {1..10}; do
 		taskset -c 0 reader /dev/vda $reads >/tmp/reader
 		alone=$(value mean_us /tmp/reader)
 		echo "attempt $attempt, alone: $(cat /tmp/reader)"
@@ -155,10 +137,16 @@ realtime()
 	mark vda
 	start chrt -f 50 poller -r /dev/vda "$1"
 	polled_by_now 100
-	read_in_time vda p95_us
+	reads_in_time vda p95_us
 	end
 	is "$(grown reaped_poll)" -ge 100 "requests reaped by the poller"
 	all_accounted vda
+}
+
+# listens PID: it has a handler for SIGTERM by now.
+listens()
+{
+	(((0x$(sed -n 's/^SigCgt:\s*//p' "/proc/$1/status") & 0x4000) != 0))
 }
 
 many()
@@ -170,7 +158,10 @@ many()
 		jobs+=($!)
 	done
 	polled_by_now 200
-	read_in_time vda p95_us
+	reads_in_time vda p95_us
+	for job in "${jobs[@]}"; do
+		wait_for 20 listens "$job"
+	done
 	kill -TERM "${jobs[@]}"
 	for job in "${jobs[@]}"; do
 		wait "$job" || fail "a poller failed"
@@ -185,12 +176,11 @@ full_ring()
 	mark vdb
 	start poller -r /dev/vdb 64
 	polled_by_now 100
-	taskset -c 0 reader /dev/vdb "$1" >/tmp/reader
-	cat /tmp/reader
+	for _ in 1 2 3 4; do
+		reads=$(($1 / 4)) reads_in_time vdb p95_us
+	done
 	end
 	is "$(grown ring_full)" -ge "$1" "times that the ring was full"
-	is "$(value p95_us /tmp/reader)" -le $bound_us "us, p95"
-	is "$(value max_us /tmp/reader)" -le $((20 * bound_us)) "us at most"
 	all_accounted vdb
 }
 
@@ -250,7 +240,7 @@ sqpoll()
 		--time_based --runtime=2 &
 	job=$!
 	polled_by_now 100
-	read_in_time vda
+	reads_in_time vda
 	wait $job || fail "the poller failed"
 	all_accounted vda
 }

@@ -13,9 +13,8 @@ hundred_thousand()
 {
 	local how=$1
 	shift
-	mark vda
-	$how --filename=/dev/vda --rw=randread --bs=4k --number_ios=$requests "$@"
-	oracle $requests
+	all_polled vda $requests \
+		"$how" --filename=/dev/vda --rw=randread --bs=4k --number_ios=$requests "$@"
 	all_accounted vda
 }
 
@@ -48,18 +47,18 @@ with_twin_again()
 # them, and come back with the first plain request.
 lazy()
 {
-	reader /dev/vda 10
-	mark vda
-	grep -q callbacks=on $counters/vda || fail "off before anybody polled"
-
-	poller -n 100 /dev/vda 1
+	# Until there is no stall: its end may be beyond a poller's.
+	for _ in 1 2 3 4 5; do
+		reader /dev/vda 10
+		mark vda
+		grep -q callbacks=on $counters/vda || fail "off before anybody polled"
+		poller -n 100 /dev/vda 1
+		poller -n 100 /dev/vda 1
+		[ "$(grown stalls)" != 0 ] || break
+	done
+	same "$(grown stalls)" 0 "stalls"
 	grep -q callbacks=off $counters/vda || fail "on after polling"
-	same "$(grown cb_off)" $((1 + $(grown stalls))) "turned off"
-
-	mark vda
-	poller -n 100 /dev/vda 1
-	same "$(($(grown cb_off) + $(grown cb_on)))" $((2 * $(grown stalls))) \
-		"turned on and off by the second poller"
+	same "$(grown cb_off) $(grown cb_on)" "1 0" "turned off, by the first poller, and on"
 
 	mark vda
 	reader /dev/vda 10

@@ -12,12 +12,13 @@ make -s -C tools/vblkdev >&2
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/vblk-restart.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+test_timeout=900	# three guests
 durable=/vblk/build/selftests/guest/durable
 
 # guest COMMAND...: $disk is what it has of the device.
 guest()
 {
-	tools/vm/run --kernel "$VBLK_KERNEL" --cpus 2 --disk "$disk" --timeout 120 -- "$@"
+	tools/vm/run --kernel "$VBLK_KERNEL" --cpus 2 --disk "$disk" -- "$@"
 }
 
 # qemu_of PID: the process below PID that is QEMU
@@ -65,7 +66,7 @@ killed_qemu()
 	: >"$work/acked"
 	guest $durable /dev/vda >"$work/acked" 2>"$work/guest.log" &
 	run=$!
-	wait_for 60 acknowledged 200
+	wait_for 300 acknowledged 200
 	qemu=$(qemu_of $run)
 	[ "$qemu" ] || fail "no QEMU below $run"
 	kill -KILL "$qemu"
@@ -80,11 +81,11 @@ restarted()
 	build/vblkdev/vblkdev --socket "$work/disk" --backend "$1" --latency uniform:1ms-5ms \
 		--queues 2 --stats >"$work/stats" 2>"$work/device.log" &
 	device=$!
-	wait_for 5 test -S "$work/disk"
+	wait_for 30 test -S "$work/disk"
 	# Twice: what the second one writes over the first one's is as safe.
 	for connection in 1 2; do
 		killed_qemu
-		wait_for 5 printed $connection
+		wait_for 30 printed $connection
 		is "$(stats flushes)" -ge 100 "flushes"
 		same "$(stats violations)" 0 "violated rules"
 		kill -0 $device || fail "the device did not survive: $(cat "$work/device.log")"

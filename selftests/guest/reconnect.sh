@@ -38,15 +38,24 @@ crash()
 	control crash >/dev/null || true
 	wait_for 20 another_than "$pid"
 	wait_for 20 served 1
-	is "$(device_count resumed)" -ge 1 "requests that were in flight"
+	resumed=$((resumed + $(device_count resumed)))
 }
 
-# under_load FUNCTION ARG...: which does I/O until it is done
+# until_enough COMMAND...: again and again
+until_enough()
+{
+	until [ -e /tmp/enough ]; do
+		"$@" || return
+	done
+}
+
+# under_load FUNCTION ARG...: which does I/O, all the time
 under_load()
 {
-	local pid i
+	local pid i resumed=0
 
-	"$@" &
+	rm -f /tmp/enough
+	until_enough "$@" &
 	pid=$!
 	for ((i = 0; i < crashes; i++)); do
 		wait_for 30 served 300
@@ -55,7 +64,9 @@ under_load()
 	done
 	# What was in flight, and what came after it
 	wait_for 30 served 300
+	touch /tmp/enough
 	wait $pid
+	is $resumed -ge 1 "requests that were in flight"
 	all_accounted "$disk"
 	same "$(device_count violations)" 0 "violated rules"
 }
@@ -70,7 +81,7 @@ on()
 	unplug
 }
 
-verified="--rw=randwrite --bs=4k --size=24m --iodepth=32 --verify=crc32c --verify_fatal=1"
+verified="--rw=randwrite --bs=4k --size=8m --iodepth=32 --verify=crc32c --verify_fatal=1"
 
 plain_writes()
 {

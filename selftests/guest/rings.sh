@@ -61,7 +61,8 @@ ring()
 	mark "$disk"
 	poller -n 2000 "/dev/$disk" 1
 	cat "$counters/$disk"
-	is "$(grown irqs)" -le $((50 + 2 * $(grown stalls))) "interrupts"
+	is "$(grown stalls)" -le 40 "stalls"
+	is "$(grown irqs)" -le $((50 + 16 * $(grown stalls))) "interrupts"
 	is "$(grown reaped_poll)" -ge $((1960 - 16 * $(grown stalls))) \
 		"requests reaped by the poller"
 

@@ -27,7 +27,7 @@ restarts()
 {
 	local out console status=0
 	out=$(tools/vm/run --kernel "$VBLK_KERNEL" --cpus 2 --queues 2 --disk null \
-		--append loglevel=7 --timeout 120 -- sh -c "$restart" 2>&1) || status=$?
+		--append loglevel=7 -- sh -c "$restart" 2>&1) || status=$?
 	console=$(grep -o '/[^ ]*/console' <<<"$out" | tail -n 1)
 	same $status 128 "status of a guest that went: $out"
 	grep -a 'polled=[1-9]' "$console"

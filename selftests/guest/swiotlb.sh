@@ -47,7 +47,7 @@ used()
 
 used_is()
 {
-	[ "$(used)" = "$1" ]
+	[ "$(used)" -le "$1" ]
 }
 
 limits()

@@ -64,12 +64,14 @@ data()
 	cat "$counters/$1"
 	is "$(grown reaped_poll)" -ge $((1960 - 16 * $(grown stalls))) \
 		"requests reaped by the poller"
-	is "$(grown interrupts)" -le $((50 + 2 * $(grown stalls))) "interrupts"
+	is "$(grown stalls)" -le 40 "stalls"
+	is "$(grown interrupts)" -le $((50 + 16 * $(grown stalls))) "interrupts"
 
 	mark "$1"
 	reader "/dev/$1" 200
 	is "$(grown reaped_irq)" -ge 200 "requests reaped by interrupts"
-	is "$(grown interrupts)" -ge 200 "interrupts of plain requests"
+	# One may find what is done while its handler still wakes the reader.
+	is "$(grown interrupts)" -ge 100 "interrupts of plain requests"
 	all_accounted "$1"
 }
 

@@ -179,7 +179,7 @@ static void mock_reset(struct virtio_device *vdev)
 		mock_vq_stop(&mock->vqs[i]);
 	if (mock->opt.gone) {
 		/* Others wait for it for ever. */
-		msleep(10000);
+		msleep(60000);
 		return;
 	}
 	mock->seen.resets++;
