@@ -186,7 +186,6 @@ void vu_disconnect(struct device *dev)
 	close_fds(dev->input);
 	dev->input->have = 0;
 	replace_fd(&dev->slave_fd, -1);
-	replace_fd(&dev->conn, -1);
 	mem_free(dev->mem);
 	dev->mem = NULL;
 	inflight_unmap(&dev->inflight);
@@ -198,6 +197,8 @@ void vu_disconnect(struct device *dev)
 		note("the front end took away memory that it had shared: closed the connection");
 	if (dev->cache_on_again)
 		config_cache_on(dev);
+	/* The last of it: who sees that it is over finds a device that is free. */
+	replace_fd(&dev->conn, -1);
 }
 
 bool vu_config_changed(struct device *dev)
