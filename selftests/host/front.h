@@ -45,6 +45,7 @@ struct front {
 	uint16_t avail, used, off;	/* next; off: in the packed ring */
 	bool wrap, used_wrap;
 	bool packed, indirect, event_idx;
+	unsigned long slept;		/* of n.wakeups */
 };
 
 /* A piece of a request: by its guest address. */
@@ -321,18 +322,36 @@ static inline bool take(struct front *f, struct used *u, unsigned int slots)
 	return true;
 }
 
-/* The same, for which it waits: up to 5 s. */
+/* The same, for which it waits: as long as a busy disk may take to flush. */
 static inline bool wait_used(struct front *f, struct used *u, unsigned int slots)
 {
 	static const struct timespec pause = { .tv_nsec = 10000 };
-	uint64_t end = now_ns() + 5000000000ull;
+	uint64_t end = now_ns() + 60000000000ull;
 
 	do {
 		if (take(f, u, slots))
 			return true;
 		nanosleep(&pause, NULL);
 	} while (now_ns() < end);
-	return false;
+	/* Who got no CPU until then has not looked for as long. */
+	return take(f, u, slots);
+}
+
+/*
+ * The queue went to sleep since this was last asked, so that only a kick wakes it up, and
+ * what is put before that is one burst. Not where anything else does, too.
+ */
+static inline bool asleep(struct front *f)
+{
+	atomic_ulong *wakeups = &f->dev.queues[0].n.wakeups;
+	unsigned int i;
+
+	for (i = 0; i < 60000 && counted(wakeups) <= f->slept; i++)
+		usleep(1000);
+	if (counted(wakeups) <= f->slept)
+		return false;
+	f->slept = counted(wakeups);
+	return true;
 }
 
 /* Is the driver notified over this descriptor, within so many ms? */

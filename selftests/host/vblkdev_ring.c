@@ -15,6 +15,7 @@ static const char *burst(unsigned int n)
 	struct used u;
 	unsigned int i;
 
+	check(asleep(&f));
 	for (i = 0; i < n; i++) {
 		/* Two requests of three descriptors each would not fit n times. */
 		struct piece p[2] = { HEADER(2 * i), STATUS(2 * i) };
@@ -35,7 +36,7 @@ static bool notified(unsigned long n)
 	static const struct timespec ms = { .tv_nsec = 1000000 };
 	unsigned int i;
 
-	for (i = 0; i < 1000 && counted(&f.dev.queues[0].n.notified) < n; i++)
+	for (i = 0; i < 60000 && counted(&f.dev.queues[0].n.notified) < n; i++)
 		nanosleep(&ms, NULL);
 	return counted(&f.dev.queues[0].n.notified) == n;
 }
@@ -74,7 +75,7 @@ static const char *notifies_again_over_another_eventfd(void)
 		return why;
 	check(notified(1));
 	front_send(&f, 13, &index, sizeof(index), call);
-	check(front_notified(call, 5000));
+	check(front_notified(call, 60000));
 	return NULL;
 }
 
@@ -132,8 +133,8 @@ static const char *a_late_notification_comes(void)
 	begin = now_ns();
 	do {
 		check(request(&f, VIRTIO_BLK_T_FLUSH, 0, (struct piece) { }, NULL) == S_OK);
-	} while (!front_notified(f.call, 0) && now_ns() - begin < 5000000000ull);
-	check(now_ns() - begin < 5000000000ull && now_ns() - begin >= 500000000);
+	} while (!front_notified(f.call, 0) && now_ns() - begin < 60000000000ull);
+	check(now_ns() - begin < 60000000000ull && now_ns() - begin >= 500000000);
 	return NULL;
 }
 
@@ -272,7 +273,7 @@ static const char *broken(void (*breaks)(void), enum rule rule)
 	check(request(&f, VIRTIO_BLK_T_FLUSH, 0, (struct piece) { }, NULL) == S_OK);
 	breaks();
 	front_kick(&f);
-	for (i = 0; i < 5000 && !rule_count(&f, rule); i++)
+	for (i = 0; i < 60000 && !rule_count(&f, rule); i++)
 		usleep(1000);
 	front_kick(&f);
 	check(!front_hung_up(&f));
