@@ -150,24 +150,37 @@ static const char *poller_is_never_early(void)
 /* Each falls due by itself, and those before it in the ring do not matter. */
 static const char *out_of_order(void)
 {
-	uint64_t state = latency_seed(5, 0), due[8], last = 0;
-	unsigned int i, swaps = 0, last_id = 0;
+	uint64_t state = latency_seed(5, 0), drawn[8], due[8] = { }, at[8], last = 0, begin;
+	const struct request *pool;
+	unsigned int i, swaps = 0, order[8];
 	struct used u;
 
 	front_open(&f, "null");
 	latency_parse(&f.dev.opt.latency, "uniform:0ms-300ms");
 	f.dev.opt.seed = 5;
 	for (i = 0; i < 8; i++)
-		due[i] = latency_draw(&f.dev.opt.latency, &state);
+		drawn[i] = latency_draw(&f.dev.opt.latency, &state);
 	front_start(&f);
+	check(asleep(&f));
+	begin = now_ns();
 	put_flushes(8);
 	for (i = 0; i < 8; i++) {
 		check(wait_used(&f, &u, 2) && u.id % 2 == 0 && u.id < 16);
-		/* As they were taken in one burst, by what was drawn. */
-		check(due[u.id / 2] > last);
-		last = due[u.id / 2];
-		swaps += u.id < last_id;
-		last_id = u.id;
+		order[i] = u.id / 2;
+		at[i] = now_ns();
+	}
+	/* They were taken one by one, perhaps long after each other, and keep when. */
+	pool = f.dev.queues[0].pool;
+	for (i = 0; i < RING_SIZE; i++)
+		if (pool[i].due)
+			due[pool[i].chain.id / 2] = pool[i].due;
+	for (i = 0; i < 8; i++) {
+		uint64_t this = due[order[i]];
+
+		check(this && this - drawn[order[i]] >= begin);
+		check(this >= last && this <= at[i]);
+		last = this;
+		swaps += i && order[i] < order[i - 1];
 	}
 	check(swaps);
 	front_close(&f);
