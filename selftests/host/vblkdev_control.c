@@ -36,7 +36,7 @@ static const char *client_never_reads(void)
 	int listener, client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	unsigned int i;
 
-	alarm(20);
+	alarm(120);
 	front_open(&f, "null");
 	close(mkstemp(addr.sun_path));
 	unlink(addr.sun_path);
@@ -87,7 +87,7 @@ static const char *release_ends_stop_after(void)
 	header(&f, 2, VIRTIO_BLK_T_FLUSH, 0);
 	put(&f, 2, p, 2);
 	front_kick(&f);
-	for (i = 0; i < 5000 && !f.dev.faults.hits[FAULT_STOP_AFTER]; i++)
+	for (i = 0; i < 60000 && !f.dev.faults.hits[FAULT_STOP_AFTER]; i++)
 		usleep(1000);
 	usleep(20000);
 	check(!take(&f, &u, 2));

@@ -32,7 +32,7 @@ static bool requests(unsigned long n)
 {
 	unsigned int i;
 
-	for (i = 0; i < 5000 && counted(&f.dev.queues[0].n.requests) < n; i++)
+	for (i = 0; i < 60000 && counted(&f.dev.queues[0].n.requests) < n; i++)
 		usleep(1000);
 	return counted(&f.dev.queues[0].n.requests) == n;
 }
@@ -132,7 +132,7 @@ static const char *again(bool packed, unsigned int rounds)
 	}
 	check(!take(&f, &u, 3));
 	/* The driver hears of it, although no one can know whether it had to. */
-	check(!front_hung_up(&f) && eventfd_drain(f.call));
+	check(!front_hung_up(&f) && front_notified(f.call, 60000));
 	for (i = 0; i < 40; i++) {
 		put_flush(3, 3);
 		check(wait_used(&f, &u, 3) && u.id == 3);
@@ -237,7 +237,7 @@ static const char *within(bool packed, bool given)
 	connect_again();
 	check(!front_hung_up(&f));
 	/* Perhaps the last device was killed before it could. */
-	check(front_notified(f.call, 5000));
+	check(front_notified(f.call, 60000));
 	if (!given)
 		check(wait_used(&f, &u, 2) && u.id == 4);
 	put_flush(6, 2);
