@@ -279,11 +279,13 @@ enum stop chip_wait(uint64_t timeout_ns)
 	uint64_t end = now_ns() + timeout_ns, pause = 10000;
 
 	for (;;) {
+		/* Before the register: what was put aside until then may have its answer. */
+		bool over = now_ns() > end;
 		uint8_t istat = get8(ISTAT);
 
 		if (istat & (ISTAT_DMA | ISTAT_SCSI))
 			return why(istat);
-		if (now_ns() > end)
+		if (over)
 			return STOP_TIMEOUT;
 		sleep_ns(pause);
 		pause = MIN(pause * 2, MS / 2);
