@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 . selftests/lib.sh
 . tools/vm/lib.sh
-test_timeout=300
+test_timeout=1200
 line=${1-6.1}
 modules=${2-list}
 

@@ -6,6 +6,8 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . selftests/lib.sh
+# Only against what hangs, on a machine that is busy.
+test_timeout=600
 driver=drivers/block/virtio_blk
 work=$(mktemp -d "${TMPDIR:-/tmp}/vblk-guard.XXXXXX")
 trap 'rm -rf "$work"' EXIT

@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . selftests/lib.sh
-test_timeout=300
+test_timeout=1200
 
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 deb=build/deb/virtio-blk-poll-dkms_${version}_all.deb

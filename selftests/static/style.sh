@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 . selftests/lib.sh
 . tools/vm/lib.sh
-test_timeout=300
+test_timeout=1200
 
 # Findings of checkpatch that do not apply: to a tree that is not the kernel's ...
 ignored=FILE_PATH_CHANGES
@@ -139,6 +139,8 @@ licences()
 }
 
 tools/deps static
+# Before any test's time runs; the tests say if it fails.
+get_checkpatch || true
 check "the driver is clean under checkpatch" c_style drivers "$ignored"
 check "compat is clean under checkpatch" c_style include/compat "$ignored_in_compat"
 check "tracepoints are clean under checkpatch" c_style include/trace "$ignored_in_trace"
