@@ -62,9 +62,8 @@ no_memory()
 	inject "$1" probability=0
 	cat $counters/vda
 	all_came_back vda
-	mark vda
-	poller -n 1000 /dev/vda 8
-	oracle 1000
+	# So many, since the end of a stall of before is among the first of them.
+	all_polled vda 2000 poller -n 2000 /dev/vda 8
 	all_came_back vda
 }
 
@@ -124,7 +123,7 @@ no_memory_to_recover()
 			read -r comm <"$worker/comm" || continue
 			[[ $comm != kworker/u* ]] || echo 1 >"$worker/make-it-fail" || true
 		done 2>/dev/null
-		inject failslab task-filter=Y ignore-gfp-wait=N probability=20
+		inject failslab task-filter=Y ignore-gfp-wait=N probability=$((1 + n % 8))
 		change lame needs_reset
 		wait_for 20 ended $pid
 		inject failslab probability=0
