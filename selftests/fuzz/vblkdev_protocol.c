@@ -17,10 +17,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../tools/lib/send_fds.h"
 #include "../../tools/vblkdev/vhost_user.h"
 
 #define MEMORY		0x8000u
-#define MAX_FDS		8u
 #define MAX_PAYLOAD	600u
 
 static struct device dev;
@@ -45,30 +45,18 @@ static void send_message(int sock, const uint8_t *record, const uint8_t *payload
 {
 	uint32_t header[3] = { record[0] % 48, record[1] & 0x20 ? 2 : 1, size };
 	unsigned int i, n = record[1] & 0xf;
-	char control[CMSG_SPACE(MAX_FDS * sizeof(int))] = { };
 	struct iovec iov[2] = {
 		{ header, record[1] & 0x80 ? 7 : sizeof(header) },
 		{ (void *)payload, record[1] & 0x80 ? 0 : size },
 	};
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
-	struct cmsghdr *c;
-	int fds[MAX_FDS];
+	int fds[MAX_SENT_FDS];
 
 	if (record[1] & 0x40)
 		header[1] |= 8;
-	n = n > MAX_FDS ? MAX_FDS : n;
+	n = n > MAX_SENT_FDS ? MAX_SENT_FDS : n;
 	for (i = 0; i < n; i++)
 		fds[i] = record[1] & 0x10 ? dup(memory_fd) : eventfd(0, EFD_NONBLOCK);
-	if (n) {
-		msg.msg_control = control;
-		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(n * sizeof(int));
-		memcpy(CMSG_DATA(c), fds, n * sizeof(int));
-	}
-	(void)!sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)!send_fds(sock, iov, 2, fds, n, MSG_DONTWAIT);
 	while (n)
 		close(fds[--n]);
 }

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../tools/lib/send_fds.h"
 #include "../../tools/vblkdev/vhost_user.h"
 
 #define GUEST_SIZE	(4u << 20)
@@ -82,21 +83,8 @@ static bool front_send(struct front *f, uint32_t request, const void *payload,
 		uint32_t request, flags, size;
 	} header = { request, 1, size };
 	struct iovec iov[2] = { { &header, sizeof(header) }, { (void *)payload, size } };
-	char control[CMSG_SPACE(sizeof(int))] = { };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 
-	if (fd >= 0) {
-		struct cmsghdr *c;
-
-		msg.msg_control = control;
-		msg.msg_controllen = sizeof(control);
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
-	return sendmsg(f->sock, &msg, MSG_NOSIGNAL) > 0;
+	return send_fds(f->sock, iov, 2, &fd, fd >= 0, 0) > 0;
 }
 
 /* The answer's payload; false: the connection is over. */

@@ -18,8 +18,10 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../lib/say.h"
+#include "../lib/send_fds.h"
 
 #define RING		256u
 #define MOST		(RING / 4)	/* a burst; three descriptors each */
@@ -53,33 +55,12 @@ _Static_assert(sizeof(struct memory) <= SIZE, "the memory is too small");
 static struct memory *m;
 static int sock, kick, call;
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
-static void say(uint32_t request, const void *payload, uint32_t size, int fd)
+static void tell(uint32_t request, const void *payload, uint32_t size, int fd)
 {
 	uint32_t header[3] = { request, 1, size };
 	struct iovec iov[2] = { { header, sizeof(header) }, { (void *)payload, size } };
-	char control[CMSG_SPACE(sizeof(int))] = { };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 
-	if (fd >= 0) {
-		struct cmsghdr *c;
-
-		msg.msg_control = control;
-		msg.msg_controllen = sizeof(control);
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
-	if (sendmsg(sock, &msg, MSG_NOSIGNAL) < 0)
+	if (send_fds(sock, iov, 2, &fd, fd >= 0, 0) < 0)
 		err(1, "the device hung up");
 }
 
@@ -90,7 +71,7 @@ static uint64_t ask(uint32_t request)
 		uint64_t value;
 	} __attribute__((packed)) answer;
 
-	say(request, NULL, 0, -1);
+	tell(request, NULL, 0, -1);
 	if (recv(sock, &answer, sizeof(answer), MSG_WAITALL) != sizeof(answer))
 		err(1, "the device does not answer");
 	return answer.value;
@@ -120,28 +101,28 @@ static void set_up(const char *path)
 					1ull << VIRTIO_RING_F_EVENT_IDX | PROTOCOL_FEATURES);
 	if (features & PROTOCOL_FEATURES) {
 		ask(GET_PROTOCOL_FEATURES);
-		say(SET_PROTOCOL_FEATURES, &none, sizeof(none), -1);
+		tell(SET_PROTOCOL_FEATURES, &none, sizeof(none), -1);
 	}
-	say(SET_OWNER, NULL, 0, -1);
-	say(SET_FEATURES, &features, sizeof(features), -1);
+	tell(SET_OWNER, NULL, 0, -1);
+	tell(SET_FEATURES, &features, sizeof(features), -1);
 	/* One region, whose guest addresses are offsets: number, address, size, ours */
 	table[0] = 1;
 	table[1] = 0;
 	table[2] = SIZE;
 	table[3] = (uintptr_t)m;
 	table[4] = 0;
-	say(SET_MEM_TABLE, table, sizeof(table), memfd);
-	say(SET_VRING_NUM, num, sizeof(num), -1);
-	say(SET_VRING_BASE, base, sizeof(base), -1);
+	tell(SET_MEM_TABLE, table, sizeof(table), memfd);
+	tell(SET_VRING_NUM, num, sizeof(num), -1);
+	tell(SET_VRING_BASE, base, sizeof(base), -1);
 	rings[0] = 0;
 	rings[1] = (uintptr_t)m->desc;
 	rings[2] = (uintptr_t)&m->used;
 	rings[3] = (uintptr_t)&m->avail;
 	rings[4] = 0;
-	say(SET_VRING_ADDR, rings, sizeof(rings), -1);
-	say(SET_VRING_KICK, &index, sizeof(index), kick);
-	say(SET_VRING_CALL, &index, sizeof(index), call);
-	say(SET_VRING_ENABLE, enable, sizeof(enable), -1);
+	tell(SET_VRING_ADDR, rings, sizeof(rings), -1);
+	tell(SET_VRING_KICK, &index, sizeof(index), kick);
+	tell(SET_VRING_CALL, &index, sizeof(index), call);
+	tell(SET_VRING_ENABLE, enable, sizeof(enable), -1);
 }
 
 static uint64_t where(const void *at)

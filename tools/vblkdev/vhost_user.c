@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../lib/send_fds.h"
 #include "messages.h"
 #include "shared.h"
 
@@ -37,22 +38,10 @@ bool vu_send(int conn, struct vu_header header, const void *payload, int fd)
 		{ &header, sizeof(header) },
 		{ (void *)payload, header.size },
 	};
-	char control[CMSG_SPACE(sizeof(fd))] = { };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
-	struct cmsghdr *c;
 	ssize_t n;
 
-	if (fd >= 0) {
-		msg.msg_control = control;
-		msg.msg_controllen = sizeof(control);
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
 	do {
-		n = sendmsg(conn, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = send_fds(conn, iov, 2, &fd, fd >= 0, MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	return n == (ssize_t)(sizeof(header) + header.size);
 }
