@@ -57,13 +57,10 @@ bench:
 check:
 	@$(here)selftests/run static host guest
 
-# The suites that say nothing else where submitters spin.
-spinning := guest/stalled guest/mixed guest/lifecycle guest/suspend guest/recovery
-
 check-all:
 	@failed=0; \
 	$(here)selftests/run --every-line static host guest hostile fuzz long || failed=1; \
-	$(here)selftests/run --params sync_poll_us=50 $(spinning) || failed=1; \
+	$(here)selftests/run --params sync_poll_us=50 || failed=1; \
 	$(here)selftests/run --flavour debug || failed=1; \
 	$(here)selftests/run --flavour kcsan || failed=1; \
 	exit $$failed

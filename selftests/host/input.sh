@@ -47,6 +47,7 @@ other_tools()
 	bad 'usage' tools/vm/kernel
 	bad 'of 6\.1 7\.2' selftests/run --flavour debug --kernel 5.10
 	bad 'debug or kcsan' selftests/run --flavour rt
+	bad 'needs a value' selftests/run --params
 	bad 'ours or stock' selftests/run --driver theirs hostile
 	bad 'no COMMAND' tools/vblkdev/guest
 	bad 'which disk' tools/bench/run --disk mainloop:
