@@ -48,23 +48,10 @@ resets_under_load()
 # Reset while nobody takes what is in flight off the ring
 stopped_poller()
 {
-	local poller left=0 tries=0
 	knows_resets
-	# They may be done, on a busy host, before anybody looks.
-	while [ "$left" = 0 ]; do
-		tries=$((tries + 1))
-		is $tries -le 5 "tries"
-		poller /dev/vdc 8 >/tmp/poller &
-		poller=$!
-		wait_for 30 state $poller T
-		left=$(counter vdc inflight_polled)
-		[ "$left" != 0 ] || kill -CONT $poller
-		[ "$left" != 0 ] || wait $poller
-	done
+	stop_poller vdc 8 7
 	reset flr vdc
-	kill -CONT $poller
-	wait $poller
-	same "$(value errors /tmp/poller)" 0 "errors"
+	continue_poller
 	all_accounted vdc
 }
 

@@ -180,15 +180,8 @@ dedicated()
 # No vector could announce what it left: the guard takes it off the ring.
 dedicated_stalled()
 {
-	local tries
 	reload ours poll_queues=1
-	# On a busy host it may find all of them before it stops.
-	for tries in 1 2 3 4 5; do
-		mark vda
-		stop_poller vda 8
-		[ "$(grown reaped_poll)" != 0 ] || break
-		[ $tries = 5 ] || continue_poller
-	done
+	stop_poller vda 8 0
 	wait_for 10 quiet vda
 	state "$poller" T || fail "the poller was not stopped"
 	same "$(grown reaped_guard)" 8 "requests reaped by the guard"

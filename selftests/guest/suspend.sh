@@ -51,14 +51,9 @@ to_disk()
 # A poller that is stopped has requests in flight, which take half a second.
 stopped_poller()
 {
-	local poller
-	poller /dev/vdc 8 >/tmp/poller &
-	poller=$!
-	wait_for 10 state $poller T
+	stop_poller vdc 8 7
 	slept as_far_as devices
-	kill -CONT $poller
-	wait $poller
-	same "$(value errors /tmp/poller)" 0 "errors"
+	continue_poller
 	all_accounted vdc
 }
 
