@@ -7,7 +7,7 @@ set -eu
 # shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
 
-requests=100000
+requests=$((100000 / slower))
 
 hundred_thousand()
 {
