@@ -22,9 +22,25 @@ add_disk()
 	add "$@" size=40
 	vdx=$(disk "$1")
 	[ "$vdx" ] || fail "no disk"
-	# The stock driver asks after none.
-	echo 1000 >"/sys/block/$vdx/queue/io_timeout" || [ "$VBLK_DRIVER" = stock ]
+	asked_after 1000
 	mark "$vdx"
+}
+
+# asked_after MS: requests of $vdx. The stock driver asks after none.
+asked_after()
+{
+	[ "$VBLK_DRIVER" = stock ] || echo "$1" >"/sys/block/$vdx/queue/io_timeout"
+}
+
+# taken_back OPERATOR N
+taken_back()
+{
+	[ "$VBLK_DRIVER" = stock ] || is "$(grown returned)" "$1" "$2" "requests taken back"
+}
+
+needs_fail_after()
+{
+	[ -e $parameter ] || skip "the driver has no fail_after"
 }
 
 # in_time COMMAND...: whatever comes of it, in seconds.
@@ -48,7 +64,7 @@ idle()
 	local before
 	add_disk lame
 	# It is asked after no more, and so not complained of.
-	echo 30000 >"/sys/block/$vdx/queue/io_timeout"
+	asked_after 30000
 	before=$(seen lame resets)
 	change lame needs_reset
 	wait_for $bound resets lame $((before + 1))
@@ -89,8 +105,7 @@ loaded()
 	done
 	touch /tmp/enough
 	wait $job
-	cat "$counters/$vdx"
-	is "$(grown returned)" -ge $times "requests taken back"
+	taken_back -ge $times
 	all_accounted "$vdx"
 	works "$vdx"
 	lawful lame
@@ -107,7 +122,7 @@ stopped_poller()
 	change lame needs_reset
 	wait_for $bound resets lame $((before + 1))
 	in_time reader "/dev/$vdx" 20
-	same "$(grown returned)" 16 "requests taken back"
+	taken_back -eq 16
 	continue_poller
 	all_accounted "$vdx"
 	lawful lame
@@ -117,6 +132,10 @@ stopped_poller()
 # in_flight plain|polled N
 in_flight()
 {
+	if [ "$VBLK_DRIVER" = stock ]; then
+		sleep 0.5
+		return
+	fi
 	[ "$(counter "$vdx" "inflight_$1")" -ge "$2" ]
 }
 
@@ -139,7 +158,7 @@ guarded_again()
 	done
 	kill $reads
 	wait $reads || true
-	echo 30000 >"/sys/block/$vdx/queue/io_timeout"
+	asked_after 30000
 	change lame stuck=1
 	wait_for 20 in_flight polled 1
 	kill -STOP $poller
@@ -191,6 +210,7 @@ one_poll()
 # What had been in flight for long enough ends with an error, and the rest goes on.
 fails_after()
 {
+	needs_fail_after
 	add_disk slow
 	echo 2 >$parameter
 	change slow stuck=1
@@ -220,6 +240,7 @@ never_fails()
 out_of_range()
 {
 	local value
+	needs_fail_after
 	dmesg --clear
 	for value in -1 86401 4294967296 soon; do
 		{ refused eval "echo $value >$parameter"; } 2>/dev/null
@@ -230,10 +251,12 @@ out_of_range()
 
 cache_type()
 {
+	local before
 	add_disk cached features="$(features CONFIG_WCE)" writeback=1
 	echo "write through" >"/sys/block/$vdx/cache_type"
+	before=$(seen cached resets)
 	change cached needs_reset
-	wait_for $bound dmesg_has "needs a reset"
+	wait_for $bound resets cached $((before + 1))
 	in_time reader "/dev/$vdx" 1
 	same "$(seen cached writeback)" 0 "writeback"
 	echo "write back" >"/sys/block/$vdx/cache_type"
@@ -261,14 +284,13 @@ pulled()
 	wait_for 20 grown_beyond polled 100
 	wait_for 20 grown_beyond plain 20
 	change gone stuck=100
-	poller "/dev/$vdx" 16 >/tmp/poller 2>&1 &
-	wait_for 10 state $! T
+	stop_poller "$vdx" 16
 	change gone gone=1
 	in_time remove gone
 	[ ! -e "/sys/block/$vdx" ] || fail "$vdx is still there"
-	kill -CONT $!
+	kill -CONT "$poller"
 	kill -KILL "${jobs[@]}" 2>/dev/null || true
-	! wait $! || fail "a poller that was stopped had no errors"
+	! wait "$poller" || fail "a poller that was stopped had no errors"
 	cat /tmp/poller
 }
 
@@ -298,9 +320,9 @@ unbound()
 	reader "/dev/$vdx" 1 &
 	pid=$!
 	stop_poller "$vdx" 16
-	in_time eval "seen lame device >$driver/unbind"
+	in_time put "$(seen lame device)" $driver/unbind
 	in_time eval "! wait $pid" || fail "the read had no error"
-	kill -KILL $poller
+	kill -KILL "$poller"
 	lawful lame
 	remove lame
 }
@@ -313,9 +335,9 @@ unbound_resized()
 		add_disk lame
 		stop_poller "$vdx" 16
 		change lame capacity=$((32768 + i)) notify
-		[ $((i % 2)) = 0 ] || in_time eval "seen lame device >$driver/unbind"
+		[ $((i % 2)) = 0 ] || in_time put "$(seen lame device)" $driver/unbind
 		in_time remove lame
-		kill -KILL $poller
+		kill -KILL "$poller" 2>/dev/null || [ "$VBLK_DRIVER" = stock ]
 	done
 }
 
@@ -330,16 +352,16 @@ suspended()
 	pid=$!
 	stop_poller "$vdx" 16
 	wait_for 20 in_flight plain 1
-	in_time eval "echo suspend >$mocks/lame/power"
-	is "$(grown returned)" -ge 17 "requests taken back"
+	in_time put suspend $mocks/lame/power
+	taken_back -ge 17
 	change lame stuck=0
 	if [ "${1-}" ]; then
 		in_time remove lame
 		in_time eval "! wait $pid" || fail "the read had no error"
-		kill -KILL $poller
+		kill -KILL "$poller"
 		return
 	fi
-	in_time eval "echo resume >$mocks/lame/power"
+	in_time put resume $mocks/lame/power
 	in_time wait $pid
 	continue_poller
 	all_accounted "$vdx"

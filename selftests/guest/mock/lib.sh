@@ -21,10 +21,14 @@ features()
 	echo $mask
 }
 
-# add NAME KEY=VALUE...: in place of one that a test has left behind
+# add NAME KEY=VALUE...: in place of one that a test has left behind, which may have
+# requests in flight that keep the driver from letting it go
 add()
 {
-	[ ! -e "$mocks/$1" ] || remove "$1"
+	if [ -e "$mocks/$1" ]; then
+		change "$1" stuck=0
+		remove "$1"
+	fi
 	dmesg --clear
 	echo "name=$*" >$mocks/add
 }
@@ -37,10 +41,17 @@ change()
 	echo "$*" >"$mocks/$name/set"
 }
 
+# put VALUE FILE: by a process of its own; where that never comes back, a test can
+# still end.
+put()
+{
+	echo "$1" | tee "$2" >/dev/null
+}
+
 # remove NAME
 remove()
 {
-	echo "$1" >$mocks/remove
+	put "$1" $mocks/remove
 }
 
 # seen NAME KEY: what the device saw; 0 where nothing
@@ -135,14 +146,25 @@ no_disk()
 # For the table of selftests/hostile
 echo "# kernel $(uname -r)"
 
-# The stock driver, run as a comparison, counts nothing: what is left is whether I/O
-# ends, and how.
+# The stock driver, run as a comparison, counts nothing, and polls no queue of these:
+# what is left is whether I/O ends, and how.
 if [ "$VBLK_DRIVER" = stock ]; then
 	mark() { :; }
+	grown() { echo 0; }
 	grown_beyond() { sleep 0.5; }
 	all_accounted() { :; }
 	works() { reader "/dev/$1" 20; }
-	# A BUG ends one test, and not the guest.
+	stop_poller()
+	{
+		reader "/dev/$1" 1 >/tmp/poller &
+		# shellcheck disable=SC2034	# of suites
+		poller=$!
+	}
+	# What hangs does so until the device is set free (see add), and a BUG ends one
+	# test and not the guest.
+	# shellcheck disable=SC2034	# of ../../lib.sh
+	test_timeout=60 outlives_hangs=1
+	echo 0 >/proc/sys/kernel/hung_task_timeout_secs
 	echo 0 >/proc/sys/kernel/panic_on_oops
 fi
 

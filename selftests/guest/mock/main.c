@@ -239,15 +239,29 @@ static int mock_zones_show(struct seq_file *file, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(mock_zones);
 
+/* What was put into the rings while it took nothing announces itself no more. */
+static void mock_go_on(struct mock *mock)
+{
+	unsigned int i;
+
+	if (mock->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		for (i = 0; i < mock->num_vqs; i++)
+			queue_work(mock_wq, &mock->vqs[i].work);
+}
+
 static int mock_change(struct mock *mock, char *words)
 {
 	const char *rest = "";
+	bool was_stuck;
 	int err;
 
 	mutex_lock(&mock->lock);
+	was_stuck = mock->opt.stuck;
 	err = mock_parse(mock, words, &rest) ?: mock_zones_init(mock);
 	if (!err && !strcmp(rest, "needs_reset"))
 		mock->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	if (was_stuck && !mock->opt.stuck)
+		mock_go_on(mock);
 	mutex_unlock(&mock->lock);
 	if (!err && *rest)
 		virtio_config_changed(&mock->vdev);
@@ -255,8 +269,8 @@ static int mock_change(struct mock *mock, char *words)
 }
 
 /* What is written to a file, and what is done with it. */
-static ssize_t mock_written(struct file *file, const char __user *from, size_t len,
-			    int (*act)(void *data, char *words))
+static ssize_t mock_written(const char __user *from, size_t len,
+			    int (*act)(void *data, char *words), void *data)
 {
 	char *words;
 	int err;
@@ -265,7 +279,7 @@ static ssize_t mock_written(struct file *file, const char __user *from, size_t l
 	if (IS_ERR(words))
 		return PTR_ERR(words);
 	mutex_lock(&mocks_lock);
-	err = act(file->private_data, strim(words));
+	err = act(data, strim(words));
 	mutex_unlock(&mocks_lock);
 	kfree(words);
 	return err ?: len;
@@ -279,7 +293,7 @@ static int mock_set_words(void *mock, char *words)
 static ssize_t mock_set_write(struct file *file, const char __user *from, size_t len,
 			      loff_t *pos)
 {
-	return mock_written(file, from, len, mock_set_words);
+	return mock_written(from, len, mock_set_words, file->private_data);
 }
 
 static const struct file_operations mock_set_fops = {
@@ -344,7 +358,7 @@ static int mock_add(void *unused, char *words)
 static ssize_t mock_add_write(struct file *file, const char __user *from, size_t len,
 			      loff_t *pos)
 {
-	return mock_written(file, from, len, mock_add);
+	return mock_written(from, len, mock_add, NULL);
 }
 
 static const struct file_operations mock_add_fops = {
@@ -354,30 +368,35 @@ static const struct file_operations mock_add_fops = {
 
 static void mock_del(struct mock *mock)
 {
-	list_del(&mock->list);
 	/* As a bus does that finds it gone. */
 	if (mock->opt.gone)
 		virtio_break_device(&mock->vdev);
 	unregister_virtio_device(&mock->vdev);
 }
 
-static int mock_remove(void *unused, char *words)
+static int mock_remove(void *found, char *words)
 {
-	struct mock *mock = mock_find(words);
-	struct dentry *dir;
+	struct mock **mock = found;
 
-	if (!mock)
+	*mock = mock_find(words);
+	if (!*mock)
 		return -ENOENT;
-	dir = mock->dir;
-	debugfs_remove(dir);
-	mock_del(mock);
+	list_del(&(*mock)->list);
 	return 0;
 }
 
+/* Not with the list's lock: a driver may never let it go, and another device comes. */
 static ssize_t mock_remove_write(struct file *file, const char __user *from, size_t len,
 				 loff_t *pos)
 {
-	return mock_written(file, from, len, mock_remove);
+	struct mock *mock;
+	ssize_t written = mock_written(from, len, mock_remove, &mock);
+
+	if (written >= 0) {
+		debugfs_remove(mock->dir);
+		mock_del(mock);
+	}
+	return written;
 }
 
 static const struct file_operations mock_remove_fops = {
