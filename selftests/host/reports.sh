@@ -86,6 +86,14 @@ data_races()
 	race " __blk_a+0x1/0x2" " vblk_poll+0x1/0x2 [virtio_blk]" || fail "ours is not seen"
 	race " __blk_a+0x1/0x2" " vblk_mock_add+0x1/0x2 [vblk_mock]" || fail "the mock's is not seen"
 	! race " __blk_a+0x1/0x2" " submit_bio+0x1/0x2" || fail "the kernel's own was seen"
+	race " __blk_a+0x1/0x2" " __blk_b+0x1/0x2" " vblk_poll+0x1/0x2 [virtio_blk]" ||
+		fail "what it called is not seen"
+	race " __blk_a+0x1/0x2" " submit_bio+0x1/0x2" "" \
+		"read to 0xffff of 4 bytes by interrupt on cpu 0:" \
+		" vblk_poll+0x1/0x2 [virtio_blk]" || fail "the second access is not seen"
+	! race " aio_complete+0x1/0x2" " aio_complete_rw+0x1/0x2" \
+		" blk_mq_end_request+0x1/0x2" " vblk_finish+0x1/0x2 [virtio_blk]" ||
+		fail "one of who is told of requests was seen"
 	same "$(races_of_others "$console")" 1 "races of others"
 	bar="=============="
 	found "$bar" "BUG: KCSAN: data-race in __blk_a / __blk_b" "$bar" \

@@ -23,8 +23,9 @@ kernel_reports+='|DMA-API: .*disabl|ODEBUG: Out of memory|list_(add|del) corrupt
 reports_of_others="\\] name '[^']*' \\| .*WARNING: .* remove_proc_entry"
 
 # reports_in CONSOLE: the first lines of them, but those of others; also of what dmesg
-# said. Of KCSAN's those of races that our modules have a part in, by the functions
-# that it lists: the kernel has many of its own, and takes them for harmless.
+# said. Of KCSAN's those of races that our modules have a part in: one of their
+# functions made an access, or is at most two calls away from it, as from one to a
+# ring. The kernel has many races of its own, and takes them for harmless.
 reports_in()
 {
 	tr -d '\r' <"$1" | kernel_reports=$kernel_reports others=$reports_of_others awk '
@@ -34,7 +35,9 @@ reports_in()
 		race = ""
 	}
 	/BUG: KCSAN: / { end_race(); race = $0; ours = 0 }
-	race != "" && /\[(virtio_blk|vblk_[a-z]*)\]/ { ours = 1 }
+	race != "" && / of [0-9]+ bytes by / { frame = 0; next }
+	race != "" && /\[(virtio_blk|vblk_[a-z]*)\]/ && frame < 3 { ours = 1 }
+	race != "" { frame++ }
 	race != "" && /==========/ { end_race() }
 	race == "" && $0 ~ ENVIRON["kernel_reports"] && before " | " $0 !~ ENVIRON["others"]
 	{ before = $0 }
