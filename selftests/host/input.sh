@@ -48,6 +48,9 @@ other_tools()
 	bad 'of 6\.1 7\.2' selftests/run --flavour debug --kernel 5.10
 	bad 'debug or kcsan' selftests/run --flavour rt
 	bad 'needs a value' selftests/run --params
+	VBLK_FUZZ_MINUTES=soon bad 'number from 1 to 9999' selftests/run fuzz
+	bad 'unknown' selftests/soak/run --nonsense
+	bad 'unknown' tools/bench/app --nonsense
 	bad 'ours or stock' selftests/run --driver theirs hostile
 	bad 'no COMMAND' tools/vblkdev/guest
 	bad 'which disk' tools/bench/run --disk mainloop:
@@ -87,6 +90,12 @@ device_options()
 	bad 'in use' $device --socket "$dir/small"
 	[ -f "$dir/small" ] || fail "it removed a file that is no socket"
 	bad 'No such file' $device --socket "$dir/nowhere/s"
+	bad 'one @' $device --socket "$dir/s" --fault never@3@4
+	bad 'from 1 on' $device --socket "$dir/s" --fault never,count=0
+	bad 'need version_1' $device --socket "$dir/s" --features packed,-version_1
+	bad 'is empty' $device --socket ''
+	bad "'-xy' is unknown" $device -xy
+	bad "'--queues' .* lacks its value" $device --socket "$dir/s" --queues
 	bad 'data-half|255' $device --socket "$dir/s" --fault data-half=256
 	bad 'no op=' $device --socket "$dir/s" --fault irq-lost,op=read
 	bad 'how many pass' $device --socket "$dir/s" --fault stop-after=5@3
@@ -105,6 +114,7 @@ device_in_use()
 	wait_for 60 listens "$dir/c"
 	bad 'in use' $device --socket "$dir/s"
 	bad 'in use' $device --socket "$dir/other" --control "$dir/c"
+	[ ! -e "$dir/other" ] || fail "it left its socket behind"
 	for socket in "$dir/s" "$dir/c"; do
 		[ -S "$socket" ] || fail "$socket is in use and was removed"
 	done

@@ -185,10 +185,16 @@ static const char *set_feature(struct device *dev, const char *item)
 const char *config_features(struct device *dev, const char *features)
 {
 	char *list = strdup(features), *at = list, *item;
+	uint64_t before = dev->offered;
 	const char *error = NULL;
 
 	while (!error && (item = next_item(&at)))
 		error = set_feature(dev, item);
 	free(list);
+	if (!error && dev->offered & 1ull << VIRTIO_F_RING_PACKED &&
+	    !(dev->offered & 1ull << VIRTIO_F_VERSION_1))
+		error = "packed rings need version_1";
+	if (error)
+		dev->offered = before;
 	return error;
 }

@@ -24,7 +24,7 @@ static struct client {
 	int fd;
 	size_t have;
 	char line[LINE];
-} clients[CONTROL_CLIENTS] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 } };
+} clients[CONTROL_CLIENTS] = { [0 ... CONTROL_CLIENTS - 1] = { .fd = -1 } };
 
 /* --- JSON ----------------------------------------------------------------- */
 
@@ -278,6 +278,18 @@ static bool is_stale(const struct sockaddr_un *addr)
 	return stale;
 }
 
+/* What we listen at, which goes with us however we end. */
+static const char *listening[2];
+
+static void stop_listening(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ITEMS(listening); i++)
+		if (listening[i])
+			unlink(listening[i]);
+}
+
 int listen_at(const char *option, const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -285,6 +297,8 @@ int listen_at(const char *option, const char *path)
 
 	if (fd < 0)
 		die("no socket: %s", strerror(errno));
+	if (!*path)
+		die("%s is empty: it takes a path", option);
 	if (strlen(path) >= sizeof(addr.sun_path))
 		die("%s %s: longer than the %zu characters of a socket's name", option, path,
 		    sizeof(addr.sun_path) - 1);
@@ -295,6 +309,9 @@ int listen_at(const char *option, const char *path)
 		die("%s %s: %s", option, path,
 		    errno == EADDRINUSE ? "in use, by another device or as a file" :
 		    strerror(errno));
+	if (!listening[0])
+		atexit(stop_listening);
+	listening[listening[0] ? 1 : 0] = path;
 	if (listen(fd, CONTROL_CLIENTS))
 		die("%s %s: %s", option, path, strerror(errno));
 	return fd;

@@ -188,7 +188,8 @@ static const char *parse_option(const char *option, struct fault *f)
 	if (!strncmp(option, "sector=", 7))
 		return parse_number(option + 7, &f->sector) ? NULL : "sector= takes a number";
 	if (!strncmp(option, "count=", 6))
-		return parse_number(option + 6, &f->left) ? NULL : "count= takes a number";
+		return parse_number(option + 6, &f->left) && f->left ? NULL :
+		       "count= takes a number from 1 on";
 	if (strncmp(option, "op=", 3))
 		return "after the comma come op=OP, sector=N and count=N";
 	for (i = 0; i < ITEMS(ops); i++) {
@@ -232,6 +233,8 @@ static const char *set_part(char which, const char *text, struct fault *f)
 	case '=':
 		return parse_value(text, f);
 	case '@':
+		if (f->left != UINT64_MAX)
+			return "one @ is enough";
 		if (!parse_number(text, &f->after) || !f->after)
 			return "after @ comes a number from 1 on";
 		f->after--;

@@ -155,13 +155,14 @@ static void set_option(struct options *opt, int which, char *arg)
 
 static void parse_options(int argc, char **argv)
 {
-	int which;
+	int which, at = 1;
 
 	/* getopt's complaint is not ours; and what needs the rest comes later. */
 	opterr = 0;
 	while ((which = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (which == '?')
-			die("'%s' is unknown or lacks its value, see --help", argv[optind - 1]);
+			die("'%s' is unknown or lacks its value, see --help", argv[at]);
+		at = optind;
 		set_option(&dev.opt, which, optarg);
 		if (which == FAULT && !strcmp(optarg, "help")) {
 			faults_list(stdout);
@@ -290,8 +291,5 @@ int main(int argc, char **argv)
 
 	if (dev.conn >= 0)
 		hang_up();
-	unlink(dev.opt.socket);
-	if (dev.opt.control)
-		unlink(dev.opt.control);
 	return 0;
 }
