@@ -178,6 +178,15 @@ used()
 	wait "${jobs[@]}" || true
 }
 
+# The host gives the plugged disk another size, and takes it away.
+resized_and_unplugged()
+{
+	local sectors=$(((16 + RANDOM % 48) * 2048))
+	qmp block_resize "{\"node-name\": \"spare\", \"size\": $((sectors * 512))}" >/dev/null
+	wait_for 60 eval "[ \$(cat /sys/block/vd[e-z]/size) = $sectors ]"
+	unplugged
+}
+
 unplugged()
 {
 	qmp device_del '{"id": "soak"}' >/dev/null
@@ -188,7 +197,7 @@ plugged()
 {
 	qmp device_add '{"driver": "virtio-blk-pci", "id": "soak", "bus": "spare0", "drive": "spare"}' >/dev/null
 	wait_for 60 eval "[ -b /dev/vd[e-z] ]"
-	used "$(basename /dev/vd[e-z])" unplugged
+	used "$(basename /dev/vd[e-z])" resized_and_unplugged
 }
 
 # times_stopped: that the host did so, it says
