@@ -67,7 +67,8 @@ check-all:
 
 check-debug:
 	@failed=0; \
-	$(here)selftests/run --flavour debug --kernel $(or $(KERNEL),6.1) || failed=1; \
+	$(here)selftests/run --flavour debug --kernel $(or $(KERNEL),6.1) || failed=$$?; \
+	[ $$failed != 2 ] || exit 2; \
 	$(here)selftests/soak/run --flavour debug --kernel $(or $(KERNEL),6.1) \
 		--minutes 3 --seed 1 || failed=1; \
 	exit $$failed
@@ -103,7 +104,7 @@ help:
 	@echo 'make check-hostile    a device that does what none should; KERNEL=LINE, DRIVER=stock'
 	@echo 'make soak [MINUTES=]  verified I/O under a random mixture of events; KERNEL=, FLAVOUR=, SEED='
 	@echo 'make check-fuzz [MINUTES=]  random rings and messages for the device, so long for each'
-	@echo 'make check-debug      guests with a kernel that watches memory and locks, and a short soak'
+	@echo 'make check-debug [KERNEL=7.2]  guests with a kernel that watches memory and locks, and a short soak'
 	@echo 'make check-all        all suites on every kernel, and the long tests: hours'
 	@echo 'make vblkdev          build the device of our own: build/vblkdev/vblkdev --help'
 	@echo 'make lsi-probe        build build/lsi/lsi-probe: how QEMU queues at its lsi53c895a'

@@ -9,11 +9,7 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=selftests/lib.sh
 . selftests/lib.sh
 
-minutes=${VBLK_FUZZ_MINUTES:-10}
-if [[ ! $minutes =~ ^[1-9][0-9]{0,3}$ ]]; then
-	echo "check-fuzz: MINUTES is a number from 1 to 9999, not '$minutes'" >&2
-	exit 2
-fi
+minutes=${VBLK_FUZZ_MINUTES-10}
 # shellcheck disable=SC2034	# of lib.sh
 test_timeout=$((minutes * 60 + 120))
 programs=build/selftests/fuzz
