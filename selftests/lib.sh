@@ -39,8 +39,8 @@ check()
 	(
 		sleep $((${test_timeout:-300} * slower))
 		{
-			echo "still running after $((${test_timeout:-300} * slower)) s"
 			what_hangs
+			echo "still running after $((${test_timeout:-300} * slower)) s"
 		} >>"$test_log" 2>&1
 		touch "$test_log.hung"
 		kill -KILL -- -$job
