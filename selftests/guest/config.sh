@@ -138,22 +138,6 @@ bad_status()
 	remove bad
 }
 
-# The bit that asks for a reset (C6). I/O of a device that goes on all the same
-# does not suffer.
-needs_reset()
-{
-	local vdx
-	add weary
-	vdx=$(disk weary)
-	plain "--filename=/dev/$vdx" --rw=randwrite --bs=4k --iodepth=8 --size=1M --verify=crc32c &
-	change weary needs_reset
-	wait $!
-	reader "/dev/$vdx" 4
-	all_accounted "$vdx"
-	lawful weary
-	remove weary
-}
-
 # queues_of DISK: the stock driver's are all contexts, and no more.
 queues_of()
 {
@@ -227,5 +211,4 @@ check "capacity up and down under load" capacity_storm
 check "capacity torn while it is read" torn
 check "a reset that takes its time" reset_late
 check "status: bad ones, and none" bad_status
-check "DEVICE_NEEDS_RESET under load" needs_reset
 finish

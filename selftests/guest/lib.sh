@@ -66,6 +66,7 @@ interrupts()
 mark()
 {
 	marked=$1
+	marked_us=${EPOCHREALTIME/./}
 	marked_interrupts=$(interrupts "$1")
 	marked_counters=$(<"$counters/$1")
 }

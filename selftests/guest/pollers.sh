@@ -232,6 +232,29 @@ merged()
 	! dmesg | grep 'WARNING: .* bio_put' || fail "see above"
 }
 
+# so_many N: requests of either kind since mark()
+so_many()
+{
+	[ $(($(grown plain) + $(grown polled))) -ge "$1" ]
+}
+
+# Larger than a request may be: the block layer splits them, and sends the parts plain
+# or, on 5.10, polled.
+split()
+{
+	local size
+	for size in 1M 2M; do
+		mark vda
+		polled --filename=/dev/vda --rw=randread --bs=$size --size=64M --iodepth=8 \
+			--time_based --runtime=3 &
+		job=$!
+		wait_for 20 so_many 10
+		reads_in_time vda p95_us
+		wait $job || fail "the poller failed"
+		all_accounted vda
+	done
+}
+
 # A kernel thread submits and polls.
 sqpoll()
 {
@@ -304,6 +327,7 @@ check "eight pollers on two CPUs" many
 check "a ring full of polled requests: 2,000 plain reads" full_ring 2000
 check "with each scheduler" schedulers
 check "merged with plain ones" merged
+check "larger than a request may be" split
 check "a kernel thread that polls (SQPOLL)" sqpoll
 check "on ext4, and with O_DSYNC" filesystem ext4
 check "on xfs, and with O_DSYNC" filesystem xfs

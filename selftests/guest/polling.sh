@@ -9,12 +9,22 @@ set -eu
 
 requests=$((100000 / slower))
 
+# guard_is_slow: since mark(), it has fired at most every 5 ms, and beside a plain
+# request a few times more.
+guard_is_slow()
+{
+	local ms=$(((${EPOCHREALTIME/./} - marked_us) / 1000))
+	echo "the guard fired $(grown guard_fired) times in $ms ms"
+	is "$(grown guard_fired)" -le $((ms / 5 + 10 + 10 * $(grown plain))) "firings"
+}
+
 hundred_thousand()
 {
 	local how=$1
 	shift
 	all_polled vda $requests \
 		"$how" --filename=/dev/vda --rw=randread --bs=4k --number_ios=$requests "$@"
+	guard_is_slow
 	all_accounted vda
 }
 

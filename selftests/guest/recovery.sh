@@ -294,6 +294,21 @@ pulled()
 	cat /tmp/poller
 }
 
+# Nobody removes it: whoever asks after a request finds that it is not there any more.
+gone_unnoticed()
+{
+	local pid
+	add_disk gone
+	change gone stuck=100
+	reader "/dev/$vdx" 1 &
+	pid=$!
+	wait_for 20 in_flight plain 1
+	change gone gone=1
+	in_time eval "! wait $pid" || fail "the read had no error"
+	refused in_time reader "/dev/$vdx" 1
+	in_time remove gone
+}
+
 # With a file system on it that is written to
 pulled_mounted()
 {
@@ -320,7 +335,7 @@ unbound()
 	reader "/dev/$vdx" 1 &
 	pid=$!
 	stop_poller "$vdx" 16
-	in_time put "$(seen lame device)" $driver/unbind
+	in_time store "$(seen lame device)" $driver/unbind
 	in_time eval "! wait $pid" || fail "the read had no error"
 	kill -KILL "$poller"
 	lawful lame
@@ -335,7 +350,7 @@ unbound_resized()
 		add_disk lame
 		stop_poller "$vdx" 16
 		change lame capacity=$((32768 + i)) notify
-		[ $((i % 2)) = 0 ] || in_time put "$(seen lame device)" $driver/unbind
+		[ $((i % 2)) = 0 ] || in_time store "$(seen lame device)" $driver/unbind
 		in_time remove lame
 		kill -KILL "$poller" 2>/dev/null || [ "$VBLK_DRIVER" = stock ]
 	done
@@ -352,7 +367,7 @@ suspended()
 	pid=$!
 	stop_poller "$vdx" 16
 	wait_for 20 in_flight plain 1
-	in_time put suspend $mocks/lame/power
+	in_time store suspend $mocks/lame/power
 	taken_back -ge 17
 	change lame stuck=0
 	if [ "${1-}" ]; then
@@ -361,7 +376,7 @@ suspended()
 		kill -KILL "$poller"
 		return
 	fi
-	in_time put resume $mocks/lame/power
+	in_time store resume $mocks/lame/power
 	in_time wait $pid
 	continue_poller
 	all_accounted "$vdx"
@@ -383,10 +398,12 @@ check "does not answer, fail_after=2: a polled read fails" fails_after one_poll
 check "fail_after out of range is refused" out_of_range
 check "a reset does not change the cache's type" cache_type
 check "pulled out under load, with a stopped poller: in seconds" pulled
+check "gone, and nobody removes it: errors" gone_unnoticed
 check "pulled out from below a file system: in seconds" pulled_mounted
-check "suspended while it does not answer: in seconds, and nothing fails" suspended
-check "suspended while it does not answer, and removed" suspended gone
 check "unbound from a device that does not answer" unbound
 check "unbound or pulled out while it is resized" unbound_resized
 check "unbound from a device that wants to be reset" unbound says_so=1
+# Last: the stock driver never lets such a device go.
+check "suspended while it does not answer: in seconds, and nothing fails" suspended
+check "suspended while it does not answer, and removed" suspended gone
 finish

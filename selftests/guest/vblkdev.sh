@@ -19,8 +19,22 @@ with_device()
 	control defaults
 	[ ! "$features" ] || control features "$features"
 	plug
+	offered "$features"
 	"$@"
 	unplug
+}
+
+# offered FEATURES: what is not is not used, either.
+offered()
+{
+	local feature
+	local -A bits=([indirect]=28 [event_idx]=29 [packed]=34 [seg_max]=2)
+	for feature in "${!bits[@]}"; do
+		case ,$1, in
+		*",-$feature,"*) same "$(feature "$disk" "${bits[$feature]}")" 0 "$feature" ;;
+		*) same "$(feature "$disk" "${bits[$feature]}")" 1 "$feature" ;;
+		esac
+	done
 }
 
 violated_rules()
@@ -39,7 +53,7 @@ all_sorts()
 	polled --filename="/dev/$disk" --rw=randrw --bs=4k --size=4m --iodepth=32 --verify=crc32c
 	plain_and_polled 32m --filename="/dev/$disk" --rw=randread --bs=4k --size=4m --iodepth=64
 	cat "/sys/block/$disk/serial"
-	blkdiscard "/dev/$disk" || true
+	blkdiscard "/dev/$disk"
 	blkdiscard -z -l 1M "/dev/$disk"
 	is "$(device_count requests)" -ge 2000 "requests"
 	is "$(device_count flushes)" -ge 1 "flushes"
@@ -99,6 +113,27 @@ violation_is_seen()
 	done
 }
 
+# Who unplugs a disk does not wait for its pollers.
+unplug_with_stopped_poller()
+{
+	local poller
+	control defaults
+	plug
+	# A second each
+	control fault late=1000,op=read
+	poller "/dev/$disk" 16 >/tmp/poller &
+	poller=$!
+	wait_for 30 state $poller T
+	is "$(counter "$disk" inflight_polled)" -ge 1 "polled requests in flight"
+	SECONDS=0
+	unplug || fail "it does not go"
+	is $SECONDS -le $((10 * slower)) "seconds to unplug"
+	state $poller T || fail "the poller was not stopped"
+	kill -CONT $poller
+	wait $poller || fail "its reads failed: $(cat /tmp/poller)"
+	control defaults
+}
+
 check "rules: split ring" with_device -packed all_sorts
 check "rules: packed ring" with_device "" all_sorts
 check "rules: without event index" with_device -packed,-event_idx all_sorts
@@ -107,5 +142,6 @@ check "rules: packed, without indirect descriptors" with_device -indirect all_so
 check "rules: the disk's end" with_device "" to_the_end
 check "rules: many segments" with_device -packed,-seg_max scattered
 check "driver and device count the same kicks" with_device -packed kicks_agree
+check "unplugged while a stopped poller has requests in flight" unplug_with_stopped_poller
 check "control: a violation is seen" with_device -packed violation_is_seen
 finish

@@ -76,6 +76,19 @@ switched()
 	kill -TERM $pid
 }
 
+# The ring breaks again and again: what the device had is taken back by a reset, and is
+# submitted again, so that still nothing is lost that a flush promised.
+broken()
+{
+	plug
+	[ "$VBLK_DRIVER" = stock ] || mark "$disk"
+	control fault used-id%0.5
+	cuts "$1"
+	lost_some 1
+	hit used-id
+	[ "$VBLK_DRIVER" = stock ] || is "$(grown returned)" -ge 1 "requests taken back"
+}
+
 # The control: a cache that lies is found out, and only here.
 lies()
 {
@@ -94,4 +107,5 @@ hostile "power-cut: what a synchronous write acknowledged is there" synchronous 
 hostile "power-cut: while others poll" beside_pollers 40
 hostile "power-cut: while the cache's type changes" switched 60
 hostile "cache-lies: nobody notices until the power is cut" lies
+hostile "power-cut: while the ring breaks" broken 40
 finish

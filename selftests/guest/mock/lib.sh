@@ -30,7 +30,7 @@ add()
 		remove "$1"
 	fi
 	dmesg --clear
-	echo "name=$*" >$mocks/add
+	store "name=$*" $mocks/add
 }
 
 # change NAME KEY=VALUE... [notify|needs_reset]
@@ -41,9 +41,9 @@ change()
 	echo "$*" >"$mocks/$name/set"
 }
 
-# put VALUE FILE: by a process of its own; where that never comes back, a test can
+# store VALUE FILE: by a process of its own; where that never comes back, a test can
 # still end.
-put()
+store()
 {
 	echo "$1" | tee "$2" >/dev/null
 }
@@ -51,7 +51,7 @@ put()
 # remove NAME
 remove()
 {
-	put "$1" $mocks/remove
+	store "$1" $mocks/remove
 }
 
 # seen NAME KEY: what the device saw; 0 where nothing
@@ -163,7 +163,7 @@ if [ "$VBLK_DRIVER" = stock ]; then
 	# What hangs does so until the device is set free (see add), and a BUG ends one
 	# test and not the guest.
 	# shellcheck disable=SC2034	# of ../../lib.sh
-	test_timeout=60 outlives_hangs=1
+	test_timeout=40 outlives_hangs=1
 	echo 0 >/proc/sys/kernel/hung_task_timeout_secs
 	echo 0 >/proc/sys/kernel/panic_on_oops
 fi
