@@ -55,13 +55,28 @@ stopped_poller()
 	all_accounted vdc
 }
 
+# cpus_of_vectors DISK
+cpus_of_vectors()
+{
+	local irq name cpus=
+	while read -r irq name; do
+		[ "${name%.*}" != "$(device "$1")-req" ] ||
+			cpus+=" $(<"/proc/irq/${irq%:}/smp_affinity_list")"
+	done < <(awk '{ print $1, $NF }' /proc/interrupts)
+	[ "$cpus" ] || fail "no vectors"
+	echo "$cpus"
+}
+
 # The disk was flushed before, and forgets nothing that a flush promised.
 idle()
 {
+	local before
 	knows_resets
 	dd if=/dev/urandom of=/tmp/random bs=64k count=16 status=none
 	dd if=/tmp/random of=/dev/vda bs=64k oflag=direct conv=fsync status=none
+	before=$(cpus_of_vectors vda)
 	reset flr vda
+	same "$(cpus_of_vectors vda)" "$before" "CPUs that interrupts go to"
 	dd if=/dev/vda bs=64k count=16 iflag=direct status=none | cmp - /tmp/random
 	works vda
 }

@@ -146,6 +146,36 @@ never()
 	expect ok read_block 11
 }
 
+busy()
+{
+	[ "$(counter "$disk" inflight_plain)" -ge 1 ]
+}
+
+# The last CPU that submits to a queue goes while the device has a request of it. The
+# kernel waits for that with CPU hotplug locked, and recovery must not need the lock.
+cpu_goes()
+{
+	local pid online=/sys/devices/system/cpu/cpu1/online
+	[ "$VBLK_DRIVER" = ours ] || skip "with a device that does not answer, the CPU never goes"
+	queues=2
+	plug
+	short_timeout
+	fail_after 2
+	control fault never,op=read
+	taskset -c 1 dd if="/dev/$disk" of=/dev/null bs=4k count=1 iflag=direct &
+	pid=$!
+	wait_for 10 busy
+	SECONDS=0
+	echo 0 | tee $online >/dev/null
+	is $SECONDS -le $((20 * slower)) "seconds to take the CPU offline"
+	! wait $pid || fail "the read had no error"
+	echo 1 >$online
+	hit never
+	control clear
+	fail_after 0
+	expect ok read_block 11
+}
+
 # The interrupt that was lost announced what is in the ring
 irq_lost()
 {
@@ -399,6 +429,7 @@ hostile "never: a request that never completes ends" never never,op=read
 hostile "never: so does a polled one" never never,op=read polled_read
 hostile "stop-after: a device that stops ends what is in flight" never stop-after=0
 hostile "stop-after: so much of it" never stop-after=20 known_reads
+hostile "never: meanwhile its CPU may go offline" cpu_goes
 hostile "irq-lost: what a lost interrupt announced is found" irq_lost
 hostile "kick-lost: what a lost kick announced is done" kick_lost
 

@@ -153,18 +153,47 @@ static u32 vblk_smallest_ring(const struct vblk *vblk, struct virtqueue **vqs)
 	return ring;
 }
 
+/* Has the core given each queue a vector, and spread them over the CPUs? */
+static bool vblk_vectors_are_spread(struct virtio_device *vdev)
+{
+	return vdev->config->get_vq_affinity && vdev->config->get_vq_affinity(vdev, 0);
+}
+
+/* Interrupts go where the requests come from, as far as such a CPU is online. */
+static void vblk_direct_vectors(struct vblk *vblk, struct virtqueue **vqs)
+{
+	const struct blk_mq_queue_map *plain = &vblk->set.map[HCTX_TYPE_DEFAULT];
+	unsigned int i, cpu;
+	cpumask_var_t mask;
+
+	/* Without they go anywhere. */
+	if (!vblk->own_vectors || !zalloc_cpumask_var(&mask, GFP_KERNEL))
+		return;
+	for (i = 0; i < plain->nr_queues; i++) {
+		cpumask_clear(mask);
+		for_each_possible_cpu(cpu)
+			if (plain->mq_map[cpu] == i)
+				cpumask_set_cpu(cpu, mask);
+		virtqueue_set_affinity(vqs[i], mask);
+	}
+	free_cpumask_var(mask);
+}
+
 /**
  * vblk_find_vqs() - get the virtqueues from the device
  * @vblk: the disk; from here on the device can interrupt
  *
- * Used again after a reset, when limits and tags are fixed already: rings must
- * not be smaller then.
+ * Used again after a reset, when limits, tags and who submits where are fixed already:
+ * rings must not be smaller then, and the core must not spread vectors anew. To do so
+ * it would also wait for a CPU that is going offline, and that for requests which we
+ * have taken back.
  *
  * Return: 0 or an error, and then there are none.
  */
 int vblk_find_vqs(struct vblk *vblk)
 {
 	struct irq_affinity affinity = { };
+	bool first = !vblk->ring;
 	struct virtqueue_info *info;
 	struct virtqueue **vqs;
 	unsigned int i, n = vblk->num_vqs;
@@ -179,7 +208,7 @@ int vblk_find_vqs(struct vblk *vblk)
 		info[i].name = vblk->queues[i].name;
 		info[i].callback = vblk->queues[i].dedicated ? NULL : vblk_interrupt;
 	}
-	err = virtio_find_vqs(vblk->vdev, n, vqs, info, &affinity);
+	err = virtio_find_vqs(vblk->vdev, n, vqs, info, first ? &affinity : NULL);
 	if (err) {
 		dev_err(&vblk->vdev->dev, "%u queues could not be set up (error %d)\n",
 			n, err);
@@ -193,8 +222,12 @@ int vblk_find_vqs(struct vblk *vblk)
 		err = -EINVAL;
 		goto out;
 	}
-	if (!vblk->ring)
+	if (first) {
 		vblk->ring = ring;
+		vblk->own_vectors = vblk_vectors_are_spread(vblk->vdev);
+	} else {
+		vblk_direct_vectors(vblk, vqs);
+	}
 
 	for (i = 0; i < n; i++) {
 		struct vblk_queue *q = &vblk->queues[i];

@@ -233,6 +233,7 @@ struct vblk {
 	unsigned int sync_poll_us;	/* submitters may spin; any time, no lock */
 	bool sync_poll_rt;		/* by class, too; any time, no lock */
 	bool indirect;			/* any request takes one descriptor */
+	bool own_vectors;		/* each queue that interrupts has one */
 	bool twin;			/* every queue has a context that polls */
 	unsigned int num_vqs;
 	unsigned int num_dedicated;	/* the last ones of the queues */
