@@ -384,6 +384,19 @@ suspended()
 	remove lame
 }
 
+# As where the core could not even try to resume it the first time
+suspended_twice()
+{
+	add_disk lame
+	in_time store suspend $mocks/lame/power
+	in_time store suspend $mocks/lame/power
+	in_time store resume $mocks/lame/power
+	in_time reader "/dev/$vdx" 20
+	works "$vdx"
+	lawful lame
+	in_time remove lame
+}
+
 check "asks for a reset: it is reset and goes on" idle
 check "asks for it under load: nothing is lost" loaded num_queues=2
 check "asks for it under load, without event index: nothing is lost" \
@@ -403,6 +416,7 @@ check "pulled out from below a file system: in seconds" pulled_mounted
 check "unbound from a device that does not answer" unbound
 check "unbound or pulled out while it is resized" unbound_resized
 check "unbound from a device that wants to be reset" unbound says_so=1
+check "suspended twice, and once resumed" suspended_twice
 # Last: the stock driver never lets such a device go.
 check "suspended while it does not answer: in seconds, and nothing fails" suspended
 check "suspended while it does not answer, and removed" suspended gone

@@ -132,6 +132,16 @@ static void vblk_release(struct vblk *vblk)
 }
 
 /*
+ * Nobody submits any more. The phase first: where quiescing does not nest, others may
+ * end it, but whoever comes then has seen the phase.
+ */
+static void vblk_quiesce(struct vblk *vblk)
+{
+	WRITE_ONCE(vblk->phase, VBLK_STOPPED);
+	blk_mq_quiesce_queue(vblk->disk->queue);
+}
+
+/*
  * Reset the device and take back what it had, with the rings. Who still looks at
  * them does so under their locks. False: it is not there any more.
  *
@@ -200,14 +210,15 @@ int vblk_stop(struct virtio_device *vdev)
 	blk_freeze_queue_start(queue);
 	blk_mq_freeze_queue_wait_timeout(queue, VBLK_PATIENCE);
 	mutex_lock(&vblk->phase_lock);
-	blk_mq_quiesce_queue(queue);
-	WRITE_ONCE(vblk->phase, VBLK_STOPPED);
-	mutex_unlock(&vblk->phase_lock);
+	/* Where the core could not restart it, it is stopped still. */
+	if (vblk->phase != VBLK_STOPPED)
+		vblk_quiesce(vblk);
 	blk_mq_unfreeze_queue(queue, memflags);
 
 	/* One that was given up has no rings. */
 	if (vblk->queues[0].vq)
 		vblk_take_away(vblk, &done);
+	mutex_unlock(&vblk->phase_lock);
 	vblk_return(&done, false);
 	return 0;
 }
@@ -350,8 +361,7 @@ static void vblk_reset(struct vblk *vblk)
 	trace_vblk_reset(vblk, true, 0);
 	dev_warn(&vdev->dev, "[%s] %s: resetting it\n", vblk->disk->disk_name,
 		 vblk->broken);
-	blk_mq_quiesce_queue(queue);
-	WRITE_ONCE(vblk->phase, VBLK_STOPPED);
+	vblk_quiesce(vblk);
 	if (!vblk_take_away(vblk, &done) || phase == VBLK_LEAVING)
 		err = -ENODEV;
 	else if (!vblk_has_chances(vblk))
