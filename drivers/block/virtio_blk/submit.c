@@ -266,6 +266,8 @@ static blk_status_t vblk_add(struct vblk_queue *q, struct request *rq,
 		}
 		/* A broken one is set up again, or there soon is none. */
 		vblk_check_ring(q);
+		if (READ_ONCE(q->vblk->phase) == VBLK_OFF)
+			return BLK_STS_IOERR;
 		return err == -ENOMEM || virtqueue_is_broken(q->vq) ?
 		       BLK_STS_RESOURCE : BLK_STS_IOERR;
 	}
@@ -357,12 +359,15 @@ void vblk_commit_rqs(struct blk_mq_hw_ctx *hctx)
 	unsigned long flags;
 	bool kick;
 
+	/* Not every kernel calls this so that quiescing waits for it. */
+	rcu_read_lock();
 	spin_lock_irqsave(&q->lock, flags);
 	kick = vblk_prepare_kick(q);
 	spin_unlock_irqrestore(&q->lock, flags);
 
 	if (kick)
 		virtqueue_notify(q->vq);
+	rcu_read_unlock();
 }
 
 /*
