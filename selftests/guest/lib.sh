@@ -80,6 +80,12 @@ grown()
 	fi
 }
 
+# ms_since_mark
+ms_since_mark()
+{
+	echo $(((${EPOCHREALTIME/./} - marked_us) / 1000))
+}
+
 # grown_beyond KEY N
 grown_beyond()
 {
