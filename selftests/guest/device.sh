@@ -40,6 +40,14 @@ connected()
 	[[ $(control stats) == *'"connected": true'* ]]
 }
 
+# another_than PID: is it another device, and connected?
+another_than()
+{
+	local answer
+	answer=$(control stats) && [[ $answer == *'"connected": true'* ]] &&
+		[ "$(device_count pid "$answer")" != "$1" ]
+}
+
 not_connected()
 {
 	! connected

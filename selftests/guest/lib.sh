@@ -259,13 +259,15 @@ plain_and_polled()
 
 # stop_poller DISK DEPTH [FOUND]: $poller is stopped, DEPTH reads after mark() and
 # before it has found more than FOUND of them (default: any number). On a busy host it
-# may need a few attempts: to submit is a look at the ring, too.
+# may need a few attempts: to submit is a look at the ring, too. It compares what it
+# read with what it reads then, unless poller_checks is empty.
+poller_checks=-c
 stop_poller()
 {
 	local tries=0
 	while :; do
 		mark "$1"
-		poller -c "/dev/$1" "$2" >/tmp/poller &
+		poller $poller_checks "/dev/$1" "$2" >/tmp/poller &
 		poller=$!
 		wait_for 30 state $poller T
 		[ "$(grown reaped_poll)" -gt "${3:-$2}" ] || return 0

@@ -21,14 +21,6 @@ served()
 	[ "$(device_count requests)" -ge "$1" ]
 }
 
-# another_than PID: is it another device, and connected?
-another_than()
-{
-	local answer
-	answer=$(control stats) && [[ $answer == *'"connected": true'* ]] &&
-		[ "$(device_count pid "$answer")" != "$1" ]
-}
-
 # crash: and wait for the next device, which goes on where this one was.
 crash()
 {

@@ -284,8 +284,8 @@ unbound()
 	reader /dev/vda 10
 }
 
-# refused VALUE FILE: and the log has the range
-refused()
+# has_range VALUE FILE: VALUE is refused, and the log says what is not
+has_range()
 {
 	dmesg --clear
 	if echo "$1" >"$2" 2>/dev/null; then
@@ -300,10 +300,10 @@ out_of_range()
 	local file
 	for file in /sys/block/vda/sync_poll_us /sys/module/virtio_blk/parameters/sync_poll_us; do
 		echo 7 >$file
-		refused 1001 $file
-		refused -1 $file
-		refused 4294967296 $file
-		refused many $file
+		has_range 1001 $file
+		has_range -1 $file
+		has_range 4294967296 $file
+		has_range many $file
 		same "$(cat $file)" 7 "$file"
 		echo 0 >$file
 	done

@@ -42,17 +42,9 @@ verdict()
 	exit $status
 }
 
-wanted()
-{
-	# shellcheck disable=SC2053	# a pattern
-	[[ $1 == ${ONLY:-*} ]]
-}
-
-# hostile NAME FUNCTION [ARG...]: one test, and its device taken away. With a
-# pattern in ONLY, only tests of such names.
+# hostile NAME FUNCTION [ARG...]: one test, and its device taken away.
 hostile()
 {
-	wanted "$1" || return 0
 	dmesg --clear
 	rm -f $disk_file
 	# shellcheck disable=SC2317	# called by check
@@ -64,7 +56,6 @@ hostile()
 	name=$1
 	shift
 	check "$name" with_verdict "$@"
-	[ ! "${VERBOSE-}" ] || echo "    at $SECONDS s" >&2
 	take_away >&2 || true
 }
 

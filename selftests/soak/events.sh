@@ -408,13 +408,6 @@ errors()
 	plug_out
 }
 
-another_than()
-{
-	local answer
-	answer=$(control stats) && [[ $answer == *'"connected": true'* ]] &&
-		[ "$(device_count pid "$answer")" != "$1" ]
-}
-
 # The device dies, and another one goes on where it was.
 killed_device()
 {
