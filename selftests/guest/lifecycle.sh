@@ -112,7 +112,7 @@ cpu_offline()
 	all_accounted vdb
 }
 
-# It goes and comes back under plain and polled load, on both disks' queues of it.
+# Under plain and polled load of a disk that answers at once
 cpu_cycles()
 {
 	local online=/sys/devices/system/cpu/cpu1/online
