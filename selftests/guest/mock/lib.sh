@@ -45,7 +45,7 @@ change()
 # still end.
 store()
 {
-	echo "$1" | tee "$2" >/dev/null
+	(echo "$1" >"$2")
 }
 
 # remove NAME
