@@ -31,9 +31,9 @@ spurious()
 	unhandled=$(sed -n 's/^unhandled //p' "/proc/irq/$irq/spurious")
 	is $(($(grown plain) + $(grown spins))) -ge 4000 "plain requests"
 	is "$(grown polled)" -ge 40000 "polled requests"
-	is "$(grown irqs_idle)" -le $((100 + $(grown irqs) / 2)) \
+	is "$(grown irqs_idle)" -le $((100 + $(grown irqs) / 4)) \
 		"interrupts that found nothing"
-	is "$unhandled" -le $((1000 + $(grown interrupts) / 2)) "interrupts that nobody handled"
+	is "$unhandled" -le $((100 + $(grown interrupts) / 4)) "interrupts that nobody handled"
 	all_accounted "$1"
 }
 
