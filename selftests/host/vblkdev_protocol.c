@@ -6,6 +6,8 @@
 #include "front.h"
 #include "ktap.h"
 
+#include <fcntl.h>
+
 static struct front f;
 
 #define NO_DATA	((struct piece) { })
@@ -36,6 +38,42 @@ static const char *answers(void)
 	check(front_answer(&f, &value, sizeof(value)) && value >> 9 & 1);
 	front_send(&f, 17, NULL, 0, -1);
 	check(front_answer(&f, &value, sizeof(value)) && value == 2);
+	return NULL;
+}
+
+/* A front end that asked once may set what it was told for as long as it is connected. */
+static const char *features_of_the_next_connection(void)
+{
+	uint64_t before, value;
+
+	front_open(&f, "null");
+	before = f.dev.offered;
+	check(!config_features(&f.dev, "-event_idx"));
+	check(f.dev.offered != before);
+	front_send(&f, 2, &before, sizeof(before), -1);
+	check(!front_hung_up(&f));
+	front_send(&f, 1, NULL, 0, -1);
+	check(front_answer(&f, &value, sizeof(value)) && value == before);
+	front_close(&f);
+
+	vu_connect(&f.dev, front_pair(&f));
+	f.stop = false;
+	pthread_create(&f.thread, NULL, front_device, &f);
+	front_send(&f, 1, NULL, 0, -1);
+	check(front_answer(&f, &value, sizeof(value)) && value == f.dev.offered);
+	front_send(&f, 2, &before, sizeof(before), -1);
+	check(front_hung_up(&f));
+	return NULL;
+}
+
+/* The front end shares the eventfd, and so its flags. */
+static const char *a_kick_that_blocks(void)
+{
+	front_open(&f, "null");
+	front_start(&f);
+	check(works());
+	check(!fcntl(f.kick, F_SETFL, 0));
+	front_close(&f);
 	return NULL;
 }
 
@@ -406,6 +444,8 @@ static const struct ktap_test tests[] = {
 	TEST(split_before_driver_ok),
 	TEST(packed_before_driver_ok),
 	TEST(answers),
+	TEST(features_of_the_next_connection),
+	TEST(a_kick_that_blocks),
 	TEST(config_space),
 	TEST(stop_and_go),
 	TEST(packed_stop_and_go),

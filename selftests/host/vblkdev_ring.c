@@ -181,6 +181,29 @@ static const char *packed_event_index(void)
 	return event_index(true);
 }
 
+/* A driver that refills it gets more back in one burst than a packed ring has slots. */
+static const char *a_burst_of_more_than_a_ring(void)
+{
+	static struct vring_packed_desc desc[RING_SIZE];
+	struct vring_packed_desc_event event = {
+		.off_wrap = 8 | 1 << VRING_PACKED_EVENT_F_WRAP_CTR,
+		.flags = VRING_PACKED_EVENT_FLAG_DESC,
+	};
+	struct ring r = {
+		.size = RING_SIZE, .packed = true, .event_idx = true, .pdesc = desc,
+		.driver_event = &event, .used_wrap = true, .signalled_valid = true,
+	};
+	struct chain c = { .slots = 2 };
+	unsigned int i;
+
+	for (i = 0; i < RING_SIZE / 2 + 1; i++)
+		ring_push(&r, &c, 0, 0);
+	check(ring_should_notify(&r));
+	ring_push(&r, &c, 0, 0);
+	check(!ring_should_notify(&r));
+	return NULL;
+}
+
 /* In both formats a table in the guest's memory. */
 static const char *indirect(bool packed)
 {
@@ -330,6 +353,7 @@ static const struct ktap_test tests[] = {
 	TEST(a_late_notification_comes),
 	TEST(split_event_index),
 	TEST(packed_event_index),
+	TEST(a_burst_of_more_than_a_ring),
 	TEST(split_indirect),
 	TEST(packed_indirect),
 	TEST(loops),

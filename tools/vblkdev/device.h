@@ -148,7 +148,8 @@ struct device {
 	struct queue queues[MAX_QUEUES];
 
 	/* Main thread; not changed while queues run. */
-	uint64_t offered;		/* features */
+	uint64_t offered;		/* features: from the next connection on */
+	uint64_t told;			/* over this one */
 	uint64_t features;
 	uint64_t protocol;
 	struct mem *mem;

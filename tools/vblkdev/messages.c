@@ -12,7 +12,7 @@ static const char *set_features(struct device *dev, uint64_t features)
 {
 	unsigned int i;
 
-	if (features & ~dev->offered)
+	if (features & ~dev->told)
 		return "features that were not offered";
 	stop_queues(dev);
 	dev->features = features;
@@ -183,7 +183,7 @@ const char *vu_handle(struct device *dev, struct vu_input *in, bool *replied)
 	*replied = true;
 	switch (in->header.request) {
 	case GET_FEATURES:
-		return vu_reply_u64(dev, dev->offered);
+		return vu_reply_u64(dev, dev->told);
 	case GET_PROTOCOL_FEATURES:
 		return vu_reply_u64(dev, PROTOCOL_OFFERED);
 	case GET_QUEUE_NUM:

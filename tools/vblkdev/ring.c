@@ -15,6 +15,7 @@ const char *ring_map(struct ring *r, struct mem *mem, uint64_t desc, uint64_t dr
 	r->mem = mem;
 	r->broken = NULL;
 	r->signalled_valid = false;
+	r->unsignalled = 0;
 	memset(r->in_flight, 0, sizeof(r->in_flight));
 	r->num_in_flight = 0;
 	r->slots_in_flight = 0;
@@ -85,6 +86,7 @@ void ring_push(struct ring *r, const struct chain *c, uint32_t id, uint32_t len)
 		packed_push(r, id, len);
 		r->used_idx = used_idx;
 		r->used_wrap = used_wrap;
+		r->unsignalled += c->slots;
 	} else {
 		split_push(r, id, len);
 	}

@@ -32,6 +32,7 @@ struct ring {
 	uint16_t used_idx;		/* next to be given back */
 	uint16_t signalled;		/* used_idx when the driver was last notified */
 	bool signalled_valid;
+	unsigned int unsignalled;	/* packed: slots given back since */
 	uint64_t in_flight[RING_MAX_SIZE / 64];	/* bitmap of ids */
 	unsigned int num_in_flight;
 	struct inflight *inflight;	/* what would outlive us, or NULL */

@@ -118,14 +118,17 @@ void packed_push(struct ring *r, uint32_t id, uint32_t len)
 bool packed_should_notify(struct ring *r)
 {
 	uint16_t before = r->signalled, flags, off_wrap, event;
+	bool once_round = r->unsignalled >= r->size;
 	bool valid = r->signalled_valid;
 
 	r->signalled = r->used_idx;
 	r->signalled_valid = true;
+	r->unsignalled = 0;
 	flags = *(volatile uint16_t *)&r->driver_event->flags & 3;
 	if (flags != VRING_PACKED_EVENT_FLAG_DESC || !r->event_idx)
 		return flags != VRING_PACKED_EVENT_FLAG_DISABLE;
-	if (!valid)
+	/* A driver that refills it has had the whole ring go by, wherever the event is. */
+	if (!valid || once_round)
 		return true;
 	off_wrap = *(volatile uint16_t *)&r->driver_event->off_wrap;
 	event = off_wrap & ~WRAP;

@@ -151,6 +151,7 @@ void vu_connect(struct device *dev, int conn)
 	unsigned int i;
 
 	dev->conn = conn;
+	dev->told = dev->offered;
 	for (i = 0; i < dev->opt.queues; i++)
 		memset(&dev->queues[i].n, 0, offsetof(struct counters, rules));
 }
