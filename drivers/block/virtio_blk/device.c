@@ -46,7 +46,6 @@ static struct vblk *vblk_alloc(struct virtio_device *vdev,
 		kfree(vblk);
 		return NULL;
 	}
-	get_device(&vdev->dev);
 	vblk->vdev = vdev;
 	vblk->num_vqs = plan->num_vqs;
 	vblk->num_dedicated = plan->num_dedicated;
@@ -80,7 +79,6 @@ static struct vblk *vblk_alloc(struct virtio_device *vdev,
 void vblk_free(struct vblk *vblk)
 {
 	ida_free(&vblk_ids, vblk->id);
-	put_device(&vblk->vdev->dev);
 	kfree(vblk);
 }
 

@@ -214,8 +214,7 @@ enum vblk_phase {
  * after the device went. Fixed once probe returned, unless a lock is named.
  */
 struct vblk {
-	struct virtio_device *vdev;	/* ours until the disk's end; not to be used */
-					/* after removal but for byte order and log */
+	struct virtio_device *vdev;	/* not to be used after removal */
 	struct gendisk *disk;
 	struct compat_disk_refs refs;
 	struct blk_mq_tag_set set;

@@ -19,6 +19,9 @@
  */
 void vblk_validate_zoned(struct virtio_device *vdev)
 {
+	/* A report is read when the device may be gone, and its byte order with it. */
+	if (!virtio_has_feature(vdev, VIRTIO_F_VERSION_1))
+		__virtio_clear_bit(vdev, VIRTIO_BLK_F_ZONED);
 	if (virtio_has_feature(vdev, VIRTIO_BLK_F_ZONED) &&
 	    virtio_cread8(vdev, offsetof(struct virtio_blk_config, zoned.model)) ==
 	    VIRTIO_BLK_Z_HM)
@@ -84,15 +87,14 @@ static int vblk_read_zone(struct vblk *vblk, sector_t start,
 			  const struct virtio_blk_zone_descriptor *desc,
 			  struct blk_zone *zone)
 {
-	struct virtio_device *vdev = vblk->vdev;
 	u64 size = vblk->disk->queue->limits.chunk_sectors;
 	const char *wrong = NULL;
 
 	*zone = (struct blk_zone) {
-		.start = virtio64_to_cpu(vdev, desc->z_start),
+		.start = le64_to_cpu((__force __le64)desc->z_start),
 		.len = min_t(u64, size, get_capacity(vblk->disk) - start),
-		.capacity = virtio64_to_cpu(vdev, desc->z_cap),
-		.wp = virtio64_to_cpu(vdev, desc->z_wp),
+		.capacity = le64_to_cpu((__force __le64)desc->z_cap),
+		.wp = le64_to_cpu((__force __le64)desc->z_wp),
 		.type = desc->z_type,
 		.cond = desc->z_state,
 	};
@@ -130,7 +132,7 @@ static int vblk_read_zone(struct vblk *vblk, sector_t start,
 	}
 	if (!wrong)
 		return 0;
-	dev_err_ratelimited(&vdev->dev, "[%s] the report on the zone at sector %llu cannot be true: %s\n",
+	pr_err_ratelimited("virtio_blk: [%s] the report on the zone at sector %llu cannot be true: %s\n",
 			    vblk->disk->disk_name, (u64)start, wrong);
 	return -EIO;
 }
@@ -185,9 +187,9 @@ int vblk_report_zones(struct gendisk *disk, sector_t sector, unsigned int nr_zon
 		err = vblk_ask(vblk, VIRTIO_BLK_T_ZONE_REPORT, sector, report, size);
 		if (err)
 			break;
-		n = min_t(u64, n, virtio64_to_cpu(vblk->vdev, report->nr_zones));
+		n = min_t(u64, n, le64_to_cpu((__force __le64)report->nr_zones));
 		if (!n) {
-			dev_err_ratelimited(&vblk->vdev->dev, "[%s] the device reports no zone from sector %llu on\n",
+			pr_err_ratelimited("virtio_blk: [%s] the device reports no zone from sector %llu on\n",
 					    disk->disk_name, (u64)sector);
 			err = -EIO;
 			break;

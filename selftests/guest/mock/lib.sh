@@ -92,7 +92,7 @@ lawful()
 # complaints: the driver's own warnings and errors since the last device came
 complaints()
 {
-	dmesg --level=err,warn | sed -n 's/.*virtio_blk virtio[0-9]*: //p' |
+	dmesg --level=err,warn | sed -nE 's/.*virtio_blk( virtio[0-9]+)?: //p' |
 		grep -v '^probe with driver' || true
 }
 
