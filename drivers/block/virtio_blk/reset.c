@@ -170,7 +170,7 @@ static void vblk_return(struct vblk_done *done, bool dead)
 
 		next = vbr->next;
 		vblk_unmap_data(vbr);
-		if (vbr->expired) {
+		if (vblk_too_old(vbr)) {
 			blk_mq_end_request(rq, BLK_STS_TIMEOUT);
 		} else if (dead || vbr->returns == VBLK_CHANCES) {
 			blk_mq_end_request(rq, BLK_STS_IOERR);
@@ -377,8 +377,9 @@ static void vblk_reset(struct vblk *vblk)
 	else
 		vblk_is_back(vblk);
 
-	WRITE_ONCE(vblk->phase, phase);
 	vblk_return(&done, err);
+	/* Only now: until then vblk_timeout() must not judge what was taken back. */
+	WRITE_ONCE(vblk->phase, phase);
 	blk_mq_unquiesce_queue(queue);
 	blk_mq_kick_requeue_list(queue);
 	trace_vblk_reset(vblk, false, err);

@@ -116,7 +116,6 @@ static blk_status_t vblk_prepare(struct vblk *vblk, struct request *rq)
 	vbr->tail.status = VBLK_STATUS_UNWRITTEN;
 	vbr->kind = rq->mq_hctx->type == HCTX_TYPE_POLL ? VBLK_POLLED : VBLK_PLAIN;
 	vbr->spin = NULL;
-	vbr->expired = false;
 	vbr->dropped = false;
 	vbr->ranges = false;
 	if (!(rq->rq_flags & RQF_DONTPREP)) {

@@ -57,19 +57,35 @@ static void vblk_report_waiting(const struct vblk_queue *q, struct request *rq)
 			     blk_rq_sectors(rq), vblk_age(blk_mq_rq_to_pdu(rq)));
 }
 
-/* Is this too long? Then the device is reset, and else its status looked at. */
-static void vblk_judge(struct vblk *vblk, struct vblk_req *vbr)
+/**
+ * vblk_too_old() - does a request end with an error now, instead of going on?
+ * @vbr: the request, which a reset took back
+ */
+bool vblk_too_old(const struct vblk_req *vbr)
 {
 	unsigned int limit = READ_ONCE(fail_after);
-	const char *why = NULL;
 
-	if (READ_ONCE(vblk->phase) == VBLK_LEAVING)
-		why = "the disk is being removed, and the device does not answer";
-	else if (limit && vblk_age(vbr) >= limit)
-		why = "the device has not answered for fail_after= seconds";
-	if (why)
-		vbr->expired = true;
-	vblk_recover(vblk, why);
+	return limit && vblk_age(vbr) >= limit;
+}
+
+/*
+ * Is this too long? Then the device is reset, and else its status looked at. Not for
+ * what a reset is about to take back, or has: hence the lock.
+ */
+static void vblk_judge(struct vblk_queue *q, struct request *rq)
+{
+	struct vblk *vblk = q->vblk;
+	enum vblk_phase phase;
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	phase = READ_ONCE(vblk->phase);
+	if (phase != VBLK_STOPPED && blk_mq_rq_state(rq) == MQ_RQ_IN_FLIGHT)
+		vblk_recover(vblk, phase == VBLK_LEAVING ?
+			     "the disk is being removed, and the device does not answer" :
+			     vblk_too_old(blk_mq_rq_to_pdu(rq)) ?
+			     "the device has not answered for fail_after= seconds" : NULL);
+	spin_unlock_irqrestore(&q->lock, flags);
 }
 
 /**
@@ -119,6 +135,6 @@ enum blk_eh_timer_return vblk_timeout(struct request *rq)
 		mutex_unlock(&vblk->phase_lock);
 	}
 	vblk_report_waiting(q, rq);
-	vblk_judge(vblk, vbr);
+	vblk_judge(q, rq);
 	return BLK_EH_RESET_TIMER;
 }

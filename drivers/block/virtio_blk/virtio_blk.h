@@ -85,12 +85,12 @@ struct vblk_req {
 	struct vblk_tail tail;		/* the device writes it */
 	u8 kind;			/* enum vblk_kind; of one in the ring, queue's lock */
 	u8 returns;			/* how often a reset took it back */
-	bool expired;			/* ends with an error in the next reset */
 	bool dropped;			/* off the ring, not completed: a test of timeouts */
 	bool ranges;			/* the data is a table of ranges, kmalloced */
 	unsigned long since;		/* submitted first, in jiffies */
 	struct vblk_req *next;		/* on a list of reaped requests */
-	struct vblk_spin *spin;		/* its submitter's, that looks for it, or NULL */
+	struct vblk_spin *spin;		/* its submitter's, that looks for it, or NULL; */
+					/* of one in the ring, queue's lock */
 	struct sg_table table;
 	struct scatterlist sgl[VBLK_INLINE_SEGS];
 };
@@ -336,6 +336,7 @@ void vblk_gov_release(struct vblk_queue *q);
 bool vblk_gov_timeout(struct vblk_queue *q, struct vblk_done *done);
 
 /* timeout.c */
+bool vblk_too_old(const struct vblk_req *vbr);
 enum blk_eh_timer_return vblk_timeout(struct request *rq);
 
 /* zoned.c; on kernels that have no zoned virtio disks, nothing is */
