@@ -255,6 +255,9 @@ void vblk_del_vqs(struct vblk *vblk)
 	for (i = 0; i < vblk->num_vqs; i++) {
 		struct vblk_queue *q = &vblk->queues[i];
 
+		/* The core forgets that of vectors that it comes to share. */
+		if (q->vq && vblk->own_vectors && !q->dedicated)
+			virtqueue_set_affinity(q->vq, NULL);
 		/* A late poller may still come by. */
 		spin_lock_irq(&q->lock);
 		q->vq = NULL;
