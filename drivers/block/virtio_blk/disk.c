@@ -178,8 +178,11 @@ int vblk_add_disk(struct vblk *vblk, const struct vblk_limits *vl, u64 capacity)
 		set_disk_ro(disk, true);
 	vblk_read_geometry(vblk);
 
-	vblk->phase = VBLK_LIVE;
+	/* A device that breaks its rings already is reset after that, not meanwhile. */
+	mutex_lock(&vblk->phase_lock);
+	WRITE_ONCE(vblk->phase, VBLK_LIVE);
 	virtio_device_ready(vdev);
+	mutex_unlock(&vblk->phase_lock);
 	dev_info(&vdev->dev, "[%s] %llu sectors of 512 bytes, blocks of %u; %u queues of %u, %s\n",
 		 disk->disk_name, capacity, vl->logical_block_size, vblk->num_vqs,
 		 vblk->ring, vblk->set.nr_maps <= HCTX_TYPE_POLL ? "none polls" :
