@@ -188,6 +188,9 @@ void vblk_gov_poll(struct vblk_queue *q, bool may_sleep, struct vblk_done *done)
 {
 	struct vblk_gov *gov = &q->gov;
 
+	/* What the device used before it was reset may have been taken back since. */
+	if (unlikely(READ_ONCE(q->vblk->phase) == VBLK_STOPPED))
+		return;
 	gov->poller = true;
 	gov_end_stall(gov);
 	if (gov->on) {

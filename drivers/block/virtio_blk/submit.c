@@ -294,7 +294,8 @@ static void vblk_offer_spin(struct vblk *vblk, struct vblk_req *last,
 /* Does the device want to be told? The lock is held; the telling is done without. */
 static bool vblk_prepare_kick(struct vblk_queue *q)
 {
-	if (!q->vq)
+	/* Stopped, the ring may be gone before we tell. */
+	if (!q->vq || READ_ONCE(q->vblk->phase) == VBLK_STOPPED)
 		return false;
 	if (virtqueue_kick_prepare(q->vq)) {
 		q->stats.kicks++;
