@@ -104,14 +104,19 @@ static bool vblk_reset_device(struct virtio_device *vdev)
 
 /**
  * vblk_shut() - reset the device and give the rings back
- * @vblk: the disk, with nothing in flight; one that was given up has no rings
+ * @vblk: the disk, with nothing in flight; one that was given up has no rings, but
+ *	perhaps a status that the core set since
  */
 void vblk_shut(struct vblk *vblk)
 {
-	if (!vblk->queues[0].vq)
-		return;
-	vblk_reset_device(vblk->vdev);
-	vblk_del_vqs(vblk);
+	struct virtio_device *vdev = vblk->vdev;
+
+	if (vblk->queues[0].vq) {
+		vblk_reset_device(vdev);
+		vblk_del_vqs(vblk);
+	} else if (vdev->config->get_status(vdev)) {
+		vblk_reset_device(vdev);
+	}
 }
 
 /* Somebody is going to wait for what is in flight, perhaps at a stopped poller. */
