@@ -3,7 +3,7 @@
 #
 # Somebody resets a device by its bus under load: the function alone (flr), by
 # its power state, or all there is behind its port. vda and vdb are memory of the
-# host, vdc takes 500 ms.
+# host, vdc takes 2 s.
 set -eu
 # shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh

@@ -356,32 +356,52 @@ unbound_resized()
 	done
 }
 
-# suspended [gone]: with a device that does nothing any more; what it had is done when
-# it is back, or ends with an error if it goes.
-suspended()
+# not_suspended [gone]: with a device that does nothing any more; what it has is done
+# when it is back, or ends with an error if it goes.
+not_suspended()
 {
-	local pid
+	local pid sectors
 	add_disk lame
 	change lame stuck=100
 	reader "/dev/$vdx" 1 &
 	pid=$!
 	stop_poller "$vdx" 16
 	wait_for 20 in_flight plain 1
-	in_time store suspend $mocks/lame/power
-	taken_back -ge 17
-	change lame stuck=0
+	refused in_time store suspend $mocks/lame/power
+	dmesg_has "\[$vdx\] cannot be suspended: the device has not answered" ||
+		fail "not said in the log"
+	taken_back -eq 0
 	if [ "${1-}" ]; then
 		in_time remove lame
 		in_time eval "! wait $pid" || fail "the read had no error"
 		kill -KILL "$poller"
 		return
 	fi
-	in_time store resume $mocks/lame/power
+	change lame stuck=0
 	in_time wait $pid
 	continue_poller
-	all_accounted "$vdx"
+	# It is heard of changes still, and can be suspended now.
+	for sectors in 16384 81920; do
+		change lame capacity=$sectors notify
+		wait_for 10 grep -qx $sectors "/sys/block/$vdx/size"
+	done
+	in_time store suspend $mocks/lame/power
+	in_time store resume $mocks/lame/power
+	works "$vdx"
 	lawful lame
 	remove lame
+}
+
+# The core lets a failure be known to the device, which is reset once more for that.
+not_resumed()
+{
+	add_disk lame
+	in_time store suspend $mocks/lame/power
+	change lame vqs=0
+	refused in_time store resume $mocks/lame/power
+	dead
+	in_time remove lame
+	! dmesg | grep -A5 'WARNING:' || fail "see above"
 }
 
 # As where the core could not even try to resume it the first time
@@ -417,7 +437,8 @@ check "unbound from a device that does not answer" unbound
 check "unbound or pulled out while it is resized" unbound_resized
 check "unbound from a device that wants to be reset" unbound says_so=1
 check "suspended twice, and once resumed" suspended_twice
+check "suspended, and cannot be resumed: errors" not_resumed
 # Last: the stock driver never lets such a device go.
-check "suspended while it does not answer: in seconds, and nothing fails" suspended
-check "suspended while it does not answer, and removed" suspended gone
+check "cannot be suspended while it does not answer: in seconds, and nothing fails" not_suspended
+check "cannot be suspended while it does not answer, and removed" not_suspended gone
 finish

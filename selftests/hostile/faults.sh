@@ -176,6 +176,29 @@ cpu_goes()
 	expect ok read_block 11
 }
 
+# Somebody resets it by the bus meanwhile: what it had is submitted once more.
+reset_by_bus()
+{
+	local pid function
+	kernel resets || skip "the core tells no driver of resets by the bus"
+	plug
+	mark "$disk"
+	control fault never@1
+	read_block 10 &
+	pid=$!
+	wait_for 10 busy
+	function=$(readlink -f "/sys/block/$disk/device/..")
+	echo flr >"$function/reset_method"
+	SECONDS=0
+	outcome eval "echo 1 >$function/reset"
+	same $outcome ok
+	is $SECONDS -le $((10 * slower)) "seconds for the reset"
+	wait $pid || fail "the read failed"
+	hit never
+	[ "$VBLK_DRIVER" = stock ] || is "$(grown returned)" -ge 1 "requests taken back"
+	expect ok known_reads
+}
+
 # The interrupt that was lost announced what is in the ring
 irq_lost()
 {
@@ -430,6 +453,7 @@ hostile "never: so does a polled one" never never,op=read polled_read
 hostile "stop-after: a device that stops ends what is in flight" never stop-after=0
 hostile "stop-after: so much of it" never stop-after=20 known_reads
 hostile "never: meanwhile its CPU may go offline" cpu_goes
+hostile "never: it may be reset by the bus" reset_by_bus
 hostile "irq-lost: what a lost interrupt announced is found" irq_lost
 hostile "kick-lost: what a lost kick announced is done" kick_lost
 

@@ -206,10 +206,10 @@ static struct virtio_driver vblk_driver = {
 	.remove				= vblk_remove,
 	.config_changed			= vblk_config_changed,
 #ifdef CONFIG_PM_SLEEP
-	.freeze				= vblk_stop,
+	.freeze				= vblk_freeze,
 	.restore			= vblk_restart,
 #endif
-	COMPAT_RESET_OPS(vblk_stop, vblk_restart)
+	COMPAT_RESET_OPS(vblk_reset_prepare, vblk_restart)
 	COMPAT_SHUTDOWN(vblk_shutdown)
 };
 

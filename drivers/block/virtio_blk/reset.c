@@ -3,13 +3,16 @@
  * The device loses its state: in a suspension, in a reset by the bus, or since it
  * does not work any more and is reset for that (recovery).
  *
- * The first two let what is in flight end before, if it does so in time. Recovery
- * cannot wait for that. A device that was reset owns nothing: what it had is taken
- * back, and once it is set up again, all of that is submitted once more. Requests
- * in flight have no order among each other, a flush covers what was complete
- * before it was submitted, and a reset does not empty the device's cache, so
- * repeating them keeps what flushes promise. (In a sequential zone a write that
- * was done before fails, as one that is not at the write pointer.)
+ * The first two let what is in flight end before. If it does not do so in time, a
+ * suspension is refused: CPUs that go offline next would wait for requests that wait
+ * for the resume. A reset by the bus comes anyway, and recovery cannot wait.
+ *
+ * A device that was reset owns nothing: what it had is taken back, and once it is set
+ * up again, all of that is submitted once more. Requests in flight have no order
+ * among each other, a flush covers what was complete before it was submitted, and a
+ * reset does not empty the device's cache, so repeating them keeps what flushes
+ * promise. (In a sequential zone a write that was done before fails, as one that is
+ * not at the write pointer.)
  *
  * A device that breaks again before it completed anything is given up after a few
  * times, and so is a request that was in flight each time: they end with an error.
@@ -23,8 +26,9 @@
 /* How often in a row a device, or a request, is given another chance. */
 #define VBLK_CHANCES		3
 
-/* For how long a suspension, or a reset by the bus, waits for what is in flight. */
-#define VBLK_PATIENCE		(3 * HZ)
+/* For how long a suspension, and a reset by the bus, wait for what is in flight. */
+#define VBLK_SUSPEND_PATIENCE	(10 * HZ)
+#define VBLK_RESET_PATIENCE	(3 * HZ)
 
 /* What reads of a device return that is not there any more. */
 #define VBLK_STATUS_GONE	0xff
@@ -35,7 +39,7 @@ struct workqueue_struct *vblk_reset_wq;
  * vblk_hello() - the first steps of initialization, to the features
  * @vdev: the device, just reset
  *
- * VIRTIO 1.2, 3.1.1, steps 2 to 4; which features is decided since probe.
+ * VIRTIO 1.2, 3.1.1, steps 2 to 4, with the features that @vdev has by now.
  *
  * Return: 0 or an error.
  */
@@ -188,23 +192,18 @@ static void vblk_return(struct vblk_done *done, bool dead)
 	}
 }
 
-/**
- * vblk_stop() - the device is going to be reset (->freeze, ->reset_prepare)
- * @vdev: the device
- *
- * Lets what is in flight end and gives the rings back. What a device does not end
- * in time is taken from it, and waits in the block layer with what comes
- * meanwhile. The queue does not stay frozen, since others would wait for that,
- * those who resume us among them.
- *
- * Return: 0.
+/*
+ * Let what is in flight end and give the rings back; false: it does not end in time,
+ * and is not to be taken back (@force). What is taken back waits in the block layer
+ * with what comes meanwhile. The queue does not stay frozen, since others would wait
+ * for that, those who resume us among them.
  */
-int vblk_stop(struct virtio_device *vdev)
+static bool vblk_stop(struct vblk *vblk, unsigned long patience, bool force)
 {
-	struct vblk *vblk = vdev->priv;
 	struct request_queue *queue = vblk->disk->queue;
 	struct vblk_done done = VBLK_DONE_INIT(done);
 	unsigned int memflags;
+	bool stop;
 
 	trace_vblk_reset(vblk, true, 0);
 	/* First: it may do I/O. */
@@ -213,18 +212,53 @@ int vblk_stop(struct virtio_device *vdev)
 	memflags = memalloc_noio_save();
 	/* If the device breaks now, it is recovery that lets this end. */
 	blk_freeze_queue_start(queue);
-	blk_mq_freeze_queue_wait_timeout(queue, VBLK_PATIENCE);
+	stop = blk_mq_freeze_queue_wait_timeout(queue, patience) || force;
 	mutex_lock(&vblk->phase_lock);
 	/* Where the core could not restart it, it is stopped still. */
-	if (vblk->phase != VBLK_STOPPED)
+	if (stop && vblk->phase != VBLK_STOPPED)
 		vblk_quiesce(vblk);
 	blk_mq_unfreeze_queue(queue, memflags);
 
 	/* One that was given up has no rings. */
-	if (vblk->queues[0].vq)
+	if (stop && vblk->queues[0].vq)
 		vblk_take_away(vblk, &done);
+	if (!stop && vblk->phase == VBLK_LIVE) {
+		vblk_release(vblk);
+		/* It was cancelled. */
+		queue_work(system_freezable_wq, &vblk->config_work);
+	}
 	mutex_unlock(&vblk->phase_lock);
 	vblk_return(&done, false);
+	return stop;
+}
+
+/**
+ * vblk_freeze() - the machine is going to be suspended (->freeze)
+ * @vdev: the device
+ *
+ * Return: 0, or -EBUSY where the device does not answer; it is left alone then, and
+ * the machine stays awake.
+ */
+int vblk_freeze(struct virtio_device *vdev)
+{
+	struct vblk *vblk = vdev->priv;
+
+	if (vblk_stop(vblk, VBLK_SUSPEND_PATIENCE, false))
+		return 0;
+	dev_err(&vdev->dev, "[%s] cannot be suspended: the device has not answered for %u s\n",
+		vblk->disk->disk_name, VBLK_SUSPEND_PATIENCE / HZ);
+	return -EBUSY;
+}
+
+/**
+ * vblk_reset_prepare() - the bus is going to reset the device (->reset_prepare)
+ * @vdev: the device
+ *
+ * Return: 0.
+ */
+int vblk_reset_prepare(struct virtio_device *vdev)
+{
+	vblk_stop(vdev->priv, VBLK_RESET_PATIENCE, true);
 	return 0;
 }
 
