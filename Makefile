@@ -61,8 +61,8 @@ check-all:
 	@failed=0; \
 	$(here)selftests/run --every-line static host guest hostile fuzz long || failed=1; \
 	$(here)selftests/run --params sync_poll_us=50 || failed=1; \
-	$(here)selftests/run --flavour debug || failed=1; \
-	$(here)selftests/run --flavour kcsan || failed=1; \
+	$(here)selftests/run --every-line --flavour debug || failed=1; \
+	$(here)selftests/run --every-line --flavour kcsan || failed=1; \
 	exit $$failed
 
 check-debug:

@@ -190,14 +190,19 @@ hostile_suites="guest/config guest/recovery guest/zoned"
 # the guard waits for.
 # shellcheck disable=SC2034	# of selftests/run
 debug_suites="guest/data guest/stalled guest/mixed guest/rings
-	guest/lifecycle guest/cycles guest/pollers guest/sync guest/suspend
-	guest/mock guest/config guest/recovery guest/zoned
-	debug/injected hostile/faults hostile/powercut"
+	guest/lifecycle guest/cycles guest/pollers guest/suspend
+	guest/mock guest/config guest/recovery guest/zoned debug/injected"
+
+# What takes as long there as all of these, for check-all.
+# shellcheck disable=SC2034	# of selftests/run
+debug_slow_suites="guest/sync hostile/faults hostile/powercut"
 
 # KCSAN makes whoever it watches wait, at random, so what asks how long a read takes
 # says nothing.
 # shellcheck disable=SC2034	# of selftests/run
 kcsan_suites=${debug_suites/guest\/stalled/}
+# shellcheck disable=SC2034	# of selftests/run
+kcsan_slow_suites=$debug_slow_suites
 
 # What says something else where submitters spin, or the driver is set up otherwise.
 # shellcheck disable=SC2034	# of selftests/run
