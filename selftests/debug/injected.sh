@@ -63,7 +63,7 @@ no_memory()
 	cat $counters/vda
 	all_came_back vda
 	# So many, since the end of a stall of before is among the first of them.
-	all_polled vda 2000 poller -n 2000 /dev/vda 8
+	all_polled vda 2000 8 poller -n 2000 /dev/vda 8
 	all_came_back vda
 }
 

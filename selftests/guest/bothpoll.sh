@@ -17,7 +17,7 @@ test_timeout=400
 warm()
 {
 	mark "$disk"
-	poller -n 1000 "/dev/$disk" 16
+	poller -n 1000 "/dev/$disk" 16 || fail "the poller failed"
 	wait_for 10 quiet "$disk"
 	[ $(($(grown stalls) + $(grown sleepers))) = 0 ]
 }
@@ -31,7 +31,7 @@ round()
 	warm || return 1
 	before=$(control stats)
 	mark "$disk"
-	poller -n $requests "/dev/$disk" 16
+	poller -n $requests "/dev/$disk" 16 || fail "the poller failed"
 	after=$(control stats)
 	cat "$counters/$disk"
 	[ $(($(grown stalls) + $(grown sleepers))) = 0 ] &&
@@ -56,6 +56,8 @@ silent()
 	until round; do
 		tries=$((tries + 1))
 		if [ $tries -gt 5 ] || [ $((SECONDS - start)) -ge 120 ]; then
+			# What that excuses, and not a driver that pauses by itself
+			oracle $requests 16
 			skip "the host is too busy to poll without a pause"
 		fi
 	done

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Disks come and go, under load and with stopped pollers. vda answers at once,
-# vdb takes 200 ms.
+# vdb takes 800 ms.
 set -eu
 # shellcheck source=selftests/guest/lib.sh
 . /vblk/selftests/guest/lib.sh
@@ -69,7 +69,7 @@ unbind_with_stopped_poller()
 	local tries=0 poller_checks=
 
 	stop_poller "$1" "$2"
-	# What is fast may be found while it is submitted; and whatever takes 200 ms is
+	# What is fast may be found while it is submitted; and whatever takes 800 ms is
 	# found by the guard before a busy host gets here.
 	while [ "$1" = vdb ] && [ "$(counter "$1" inflight_polled)" = 0 ]; do
 		tries=$((tries + 1))

@@ -12,16 +12,18 @@ tracing=/sys/kernel/tracing
 # after 99,900 of 100,000 the kernel disables the vector for good.
 spurious()
 {
-	local pollers=() readers=() cpu irq unhandled
+	local jobs=() job cpu irq unhandled
 
 	mark "$1"
 	for cpu in 0 1; do
 		taskset -c $cpu poller -n 20000 "/dev/$1" 8 >"/tmp/poller.$cpu" &
-		pollers+=($!)
+		jobs+=($!)
 		taskset -c $cpu reader "/dev/$1" 2000 >"/tmp/reader.$cpu" &
-		readers+=($!)
+		jobs+=($!)
 	done
-	wait "${readers[@]}" "${pollers[@]}"
+	for job in "${jobs[@]}"; do
+		wait "$job" || fail "a poller or a reader failed"
+	done
 	cat $counters/"$1"
 
 	irq=$(awk -v name=" $(device "$1")-req" 'index($0, name) {
@@ -63,13 +65,13 @@ bursts()
 	mark vdc
 	for depth in 20 32; do
 		for cpu in 0 1; do
-			timeout -s KILL $((120 * slower)) taskset -c $cpu poller -b 1000 /dev/vdc $depth || {
+			timeout -s KILL $((120 * slower)) taskset -c $cpu poller -b $((1000 / slower)) /dev/vdc $depth || {
 				cat $counters/vdc /sys/kernel/debug/block/vdc/hctx*/dispatch
 				fail "depth $depth on CPU $cpu: a burst did not end"
 			}
 		done
 	done
-	is "$(grown ring_full)" -ge 1000 "times that the ring was full"
+	is "$(grown ring_full)" -ge $((1000 / slower)) "times that the ring was full"
 	all_accounted vdc
 }
 

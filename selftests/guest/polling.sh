@@ -19,12 +19,13 @@ guard_is_slow()
 	is "$(grown guard_fired)" -le $((ms / 5 + 10 + 10 * $(grown plain))) "firings"
 }
 
+# hundred_thousand HOW DEPTH ARG...
 hundred_thousand()
 {
-	local how=$1
-	shift
-	all_polled vda $requests \
-		"$how" --filename=/dev/vda --rw=randread --bs=4k --number_ios=$requests "$@"
+	local how=$1 depth=$2
+	shift 2
+	all_polled vda $requests "$depth" \
+		"$how" "--iodepth=$depth" --filename=/dev/vda --rw=randread --bs=4k --number_ios=$requests "$@"
 	guard_is_slow
 	all_accounted vda
 }
@@ -33,7 +34,7 @@ control_plain()
 {
 	mark vda
 	plain --filename=/dev/vda --rw=randread --bs=4k --number_ios=2000
-	oracle_fails 2000
+	oracle_fails 2000 1
 }
 
 control_no_twin()
@@ -45,7 +46,7 @@ control_no_twin()
 	# What else would fail the oracle, with io_poll out of the way.
 	polled --filename=/dev/vda --rw=randread --bs=4k --number_ios=2000 || true
 	same "$(grown reaped_poll)" 0 "requests reaped by a poller"
-	oracle_fails 2000
+	oracle_fails 2000 1
 }
 
 with_twin_again()
@@ -100,11 +101,11 @@ sleepers()
 }
 
 check "callbacks: lazily off, and on again for plain reads" lazy
-check "io_uring, depth 1: polled without interrupts" hundred_thousand polled
+check "io_uring, depth 1: polled without interrupts" hundred_thousand polled 1
 check "io_uring, depth 32: polled without interrupts" \
-	hundred_thousand polled --iodepth=32 --iodepth_batch_submit=16 --iodepth_batch_complete_min=1
+	hundred_thousand polled 32 --iodepth_batch_submit=16 --iodepth_batch_complete_min=1
 if kernel polls_sync; then
-	check "pvsync2: polled without interrupts" hundred_thousand sync_polled
+	check "pvsync2: polled without interrupts" hundred_thousand sync_polled 1
 fi
 check "a poller that gives up its CPU is promised an interrupt" sleepers
 check "control: the oracle fails plain reads" control_plain

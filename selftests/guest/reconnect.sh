@@ -21,10 +21,19 @@ served()
 	[ "$(device_count requests)" -ge "$1" ]
 }
 
+# kept_rules: as far as this device has seen, which forgets when it dies
+kept_rules()
+{
+	local answer
+	answer=$(control stats) || fail "the device does not answer: $answer"
+	same "$(device_count violations "$answer")" 0 "violated rules: $answer"
+}
+
 # crash: and wait for the next device, which goes on where this one was.
 crash()
 {
 	local pid
+	kept_rules
 	pid=$(device_count pid)
 	is "$pid" -gt 0 "device"
 	control crash >/dev/null || true
@@ -60,7 +69,7 @@ under_load()
 	wait $pid
 	is $resumed -ge 1 "requests that were in flight"
 	all_accounted "$disk"
-	same "$(device_count violations)" 0 "violated rules"
+	kept_rules
 }
 
 # on PACKED FUNCTION ARG...: with a packed ring or a split one

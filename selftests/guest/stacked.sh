@@ -21,7 +21,7 @@ io_poll()
 polls_on()
 {
 	kernel polls_stacked || skip "this kernel's device mapper does not poll"
-	all_polled "$1" 40000 polled "--filename=/dev/$stacked" --offset="$2" --size=32M \
+	all_polled "$1" 40000 "$3" polled "--filename=/dev/$stacked" --offset="$2" --size=32M \
 		--io_size=160M --rw=randread --bs=4k --iodepth="$3"
 	all_accounted "$1"
 }

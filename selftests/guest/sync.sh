@@ -180,12 +180,18 @@ shared_cpu()
 
 with_files()
 {
+	local status
 	spin vdc 500
 	mkfs.ext4 -q -F /dev/vdc
 	mkdir -p /tmp/vdc
 	mount /dev/vdc /tmp/vdc
-	(set -e; "$@") || { umount /tmp/vdc; return 1; }
+	# In "(...) || ...", what fails within would go unnoticed.
+	set +e
+	(set -e; "$@")
+	status=$?
+	set -e
 	umount /tmp/vdc
+	[ $status = 0 ] || exit $status
 	e2fsck -fn /dev/vdc >/dev/null 2>&1 || fail "the file system is damaged"
 	all_accounted vdc
 }

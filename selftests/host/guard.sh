@@ -72,6 +72,8 @@ each()
 costs_a_request()
 {
 	local with without fires
+	! grep -nE 'gov_arm\(|gov->poller = true|!gov->stalled|gov->stall_left\)|^	gov_end_stall\(gov' \
+		"$work/src/governor.c" || fail "the guard is not all out of it"
 	build with $driver
 	build without "$work/src"
 	with=$(each with)

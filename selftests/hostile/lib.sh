@@ -52,11 +52,23 @@ hostile()
 	{
 		trap verdict EXIT
 		"$@"
+		[ "$VBLK_DRIVER" = stock ] || goes
 	}
 	name=$1
 	shift
 	check "$name" with_verdict "$@"
 	take_away >&2 || true
+}
+
+# goes: what the device did does not keep the disk from being unplugged.
+goes()
+{
+	[ -e $disk_file ] || return 0
+	no_violations
+	control defaults
+	control release
+	wait_for 3 nothing_hangs
+	unplug || fail "the disk does not go"
 }
 
 # What hangs may be released; what still does keeps its device, for to unplug that

@@ -169,7 +169,7 @@ look_back()
 	local start
 	start=$(of_record "start $1")
 	[ "$start" != 0 ] || fail "$1: no journal in the record"
-	journal check "/dev/$1" "$seed" "$start" "$(durable "$1")" 2>&1
+	journal check "/dev/$1" "$seed" "$start" "$(durable "$1")" 2>&1 || return
 	add_to kept $(($(durable "$1") - start + 1))
 }
 
