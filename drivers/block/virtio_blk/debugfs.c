@@ -55,6 +55,10 @@ static int vblk_counters_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(vblk_counters);
 
+/**
+ * vblk_debugfs_add() - a file with the disk's counters
+ * @vblk: the disk
+ */
 void vblk_debugfs_add(struct vblk *vblk)
 {
 	vblk->debugfs = debugfs_create_file(vblk->disk->disk_name, 0400,
@@ -62,17 +66,28 @@ void vblk_debugfs_add(struct vblk *vblk)
 					    &vblk_counters_fops);
 }
 
-/* Returns after the last reader has left. */
+/**
+ * vblk_debugfs_del() - its end
+ * @vblk: the disk
+ *
+ * Returns after the last reader has left.
+ */
 void vblk_debugfs_del(struct vblk *vblk)
 {
 	debugfs_remove(vblk->debugfs);
 }
 
+/**
+ * vblk_debugfs_init() - the folder for these
+ */
 void vblk_debugfs_init(void)
 {
 	vblk_debugfs_root = debugfs_create_dir("virtio_blk", NULL);
 }
 
+/**
+ * vblk_debugfs_exit() - its end, without disks
+ */
 void vblk_debugfs_exit(void)
 {
 	debugfs_remove(vblk_debugfs_root);

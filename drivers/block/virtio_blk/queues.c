@@ -98,7 +98,7 @@ void vblk_map_queues(struct blk_mq_tag_set *set)
 
 static unsigned int vblk_depth(const struct vblk *vblk)
 {
-	/* Without indirect descriptors the smallest request with data takes three. */
+	/* Without indirect descriptors the smallest request, a flush, takes two. */
 	unsigned int depth = vblk->indirect ? vblk->ring : vblk->ring / 2;
 
 	if (!queue_depth)

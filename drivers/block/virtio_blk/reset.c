@@ -399,7 +399,7 @@ static void vblk_reset(struct vblk *vblk)
 
 	trace_vblk_reset(vblk, true, 0);
 	dev_warn(&vdev->dev, "[%s] %s: resetting it\n", vblk->disk->disk_name,
-		 vblk->broken);
+		 READ_ONCE(vblk->broken));
 	vblk_quiesce(vblk);
 	if (!vblk_take_away(vblk, &done) || phase == VBLK_LEAVING)
 		err = -ENODEV;
@@ -438,11 +438,11 @@ void vblk_recover_work(struct work_struct *work)
 
 	mutex_lock(&vblk->phase_lock);
 	if (vblk->phase == VBLK_LIVE || vblk->phase == VBLK_LEAVING) {
-		if (!vblk->broken &&
+		if (!READ_ONCE(vblk->broken) &&
 		    vblk->vdev->config->get_status(vblk->vdev) & VIRTIO_CONFIG_S_NEEDS_RESET)
-			vblk->broken = "the device says that it needs a reset";
+			cmpxchg(&vblk->broken, NULL, "the device says that it needs a reset");
 		/* One without rings was given up before. */
-		if (vblk->broken && vblk->queues[0].vq)
+		if (READ_ONCE(vblk->broken) && vblk->queues[0].vq)
 			vblk_reset(vblk);
 	}
 	mutex_unlock(&vblk->phase_lock);

@@ -22,6 +22,10 @@ static unsigned int vblk_descs(const struct vblk *vblk, const struct vblk_req *v
 	return vblk->indirect ? 1 : 2 + vbr->table.nents;
 }
 
+/**
+ * vblk_unmap_data() - the end of what vblk_prepare() made of the request's data
+ * @vbr: the request, not in the ring
+ */
 void vblk_unmap_data(struct vblk_req *vbr)
 {
 	if (unlikely(vbr->ranges))

@@ -68,7 +68,9 @@ enum vblk_cb_reason {
 /* Segments in the request itself; more are allocated and chained. */
 #define VBLK_INLINE_SEGS	2
 
-/* What follows the data; of most requests, only the status. */
+/**
+ * struct vblk_tail - what follows the data; of most requests, only the status
+ */
 struct vblk_tail {
 	__virtio64 sector;		/* where a zone append was written */
 	u8 status;
@@ -190,7 +192,8 @@ struct vblk_queue {
 
 	spinlock_t lock;		/* guards the rest */
 	unsigned int reserve;		/* descriptors that polled ones leave free */
-	struct virtqueue *vq;		/* NULL: there is no ring (any more) */
+	struct virtqueue *vq;		/* NULL: there is no ring (any more); changed */
+					/* with phase_lock, too */
 	unsigned int inflight[VBLK_KINDS];
 	bool plain_waits;		/* a plain request found the ring full */
 	struct blk_mq_hw_ctx *waiting[VBLK_KINDS]; /* to run when there is room */
@@ -224,7 +227,8 @@ struct vblk {
 	enum vblk_phase phase;		/* phase_lock; some look without */
 	unsigned int failures;		/* in a row; phase_lock */
 	u64 reaped;			/* until the last of them; phase_lock */
-	const char *broken;		/* why it has to be reset; first come */
+	const char *broken;		/* why it has to be reset: the first one's, no */
+					/* lock; phase_lock to clear it */
 	struct mutex cache_lock;	/* over changes of the cache type */
 	bool writeback;			/* as set last; phase_lock */
 	struct dentry *debugfs;

@@ -250,6 +250,8 @@ bool vblk_prepare_zone_op(const struct request *rq, u32 *type, u64 *sector)
 /**
  * vblk_zone_result() - what a status means that plain disks do not have
  * @status: the byte
+ *
+ * Return: what the block layer calls it.
  */
 blk_status_t vblk_zone_result(u8 status)
 {
