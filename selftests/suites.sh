@@ -189,13 +189,13 @@ hostile_suites="guest/config guest/recovery guest/zoned"
 # found a request, since interrupts always win where a batch takes longer to submit than
 # the guard waits for.
 # shellcheck disable=SC2034	# of selftests/run
-debug_suites="guest/data guest/stalled guest/mixed guest/rings
-	guest/lifecycle guest/cycles guest/pollers guest/suspend
+debug_suites="guest/stalled guest/mixed guest/lifecycle guest/cycles guest/suspend
 	guest/mock guest/config guest/recovery guest/zoned debug/injected"
 
-# What takes as long there as all of these, for check-all.
+# What takes twice as long there as all of these, for check-all.
 # shellcheck disable=SC2034	# of selftests/run
-debug_slow_suites="guest/sync hostile/faults hostile/powercut"
+debug_slow_suites="guest/data guest/rings guest/pollers guest/sync
+	hostile/faults hostile/powercut"
 
 # KCSAN makes whoever it watches wait, at random, so what asks how long a read takes
 # says nothing.

@@ -52,7 +52,7 @@ full_ring()
 	mark vdc
 	verified_mix vdc
 	cat $counters/vdc
-	is "$(grown ring_full)" -ge 100 "times that the ring was full"
+	is "$(grown ring_full)" -ge $((100 / slower)) "times that the ring was full"
 	all_accounted vdc
 }
 
