@@ -93,7 +93,7 @@ lawful()
 complaints()
 {
 	dmesg --level=err,warn | sed -nE 's/.*virtio_blk( virtio[0-9]+)?: //p' |
-		grep -v '^probe with driver' || true
+		grep -vE '^probe (of|with driver) ' || true
 }
 
 # complained PATTERN: in one line
