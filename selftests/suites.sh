@@ -124,7 +124,9 @@ suite guest errors "$main" --cpus 1 --queues 1 --disk node:bad \
 	--qemu "-blockdev driver=blkdebug,node-name=bad,image.driver=null-co,image.size=67108864,image.read-zeroes=on,inject-error.0.event=none,inject-error.0.iotype=read,inject-error.0.sector=2048,inject-error.1.event=none,inject-error.1.iotype=write,inject-error.1.sector=2048"
 suite guest lifecycle "$smoke" --cpus 2 --queues 2 --disk null --disk null:800000000
 suite guest suspend "$main" --cpus 2 --queues 2 --disk ram:64M --disk ram:64M \
-	--disk null:500000000 --disk ram:768M --disk null:30000000000
+	--disk null:500000000 --disk ram:768M --disk node:braked \
+	--qmp "$work/qmp" --qemu "$qmp_port -object throttle-group,id=brake
+	-blockdev driver=throttle,node-name=braked,throttle-group=brake,file.driver=null-co,file.size=67108864,file.read-zeroes=on"
 suite guest busreset 7.2 --cpus 2 --queues 2 --disk ram:64M --disk ram:64M \
 	--disk null:2000000000
 suite guest migration "$main" --cpus 2 --queues 2 --memory 512 \

@@ -368,7 +368,7 @@ not_suspended()
 	stop_poller "$vdx" 16
 	wait_for 20 in_flight plain 1
 	refused in_time store suspend $mocks/lame/power
-	dmesg_has "\[$vdx\] cannot be suspended: the device has not answered" ||
+	dmesg_has "\[$vdx\] cannot be suspended: it has requests" ||
 		fail "not said in the log"
 	taken_back -eq 0
 	if [ "${1-}" ]; then
@@ -407,10 +407,17 @@ not_resumed()
 # As where the core could not even try to resume it the first time
 suspended_twice()
 {
+	local pid
 	add_disk lame
 	in_time store suspend $mocks/lame/power
 	in_time store suspend $mocks/lame/power
+	# Now something waits for it.
+	reader "/dev/$vdx" 1 &
+	pid=$!
+	sleep 0.2
+	refused in_time store suspend $mocks/lame/power
 	in_time store resume $mocks/lame/power
+	in_time wait $pid
 	in_time reader "/dev/$vdx" 20
 	works "$vdx"
 	lawful lame

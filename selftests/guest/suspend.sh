@@ -4,7 +4,7 @@
 # The machine is suspended and wakes up: for a while and to disk, under load, with
 # stopped pollers. The file system of other guests does not survive that, so
 # this suite moves to one in memory. vda and vdb are memory of the host,
-# vdc takes 500 ms, vdd is for the swap, vde takes 30 s.
+# vdc takes 500 ms, vdd is for the swap, vde can be made to stand still.
 set -eu
 
 # shellcheck source=selftests/guest/memory.sh
@@ -91,15 +91,24 @@ mem()
 	echo mem >/sys/power/state
 }
 
+# brake BYTES: so many a second from vde; 0: as many as it can
+brake()
+{
+	qmp qom-set "{\"path\": \"/objects/brake\", \"property\": \"limits\",
+		\"value\": {\"bps-total\": $1}}"
+}
+
 # A CPU that goes offline waits for the requests that came from it, whoever has them.
 not_while_silent()
 {
 	local pid
 	mark vde
+	brake 1
 	# Who waits for asynchronous I/O can be frozen.
-	plain --filename=/dev/vde --rw=randread --bs=4k --number_ios=1 --cpus_allowed=1 &
+	plain --filename=/dev/vde --rw=randread --bs=4k --iodepth=8 --number_ios=8 \
+		--cpus_allowed=1 &
 	pid=$!
-	wait_for 20 grown_beyond plain 0
+	wait_for 20 grown_beyond plain 7
 	echo processors >/sys/power/pm_test
 	SECONDS=0
 	refused mem
@@ -107,7 +116,8 @@ not_while_silent()
 	is $SECONDS -le $((20 * slower)) "seconds until it was refused"
 	dmesg | grep '\[vde\] cannot be suspended' || fail "not said in the log"
 	works vda
-	wait $pid || fail "the read failed"
+	brake 0
+	wait $pid || fail "the reads failed"
 	all_accounted vde
 	slept as_far_as processors
 }

@@ -287,8 +287,8 @@ void vblk_gov_hold(struct vblk_queue *q)
 
 	spin_lock_irqsave(&q->lock, flags);
 	q->gov.held = true;
-	/* Where a reset failed before, there is no ring. */
-	if (q->vq && !q->gov.on) {
+	/* Where a reset failed before, there is no ring; in one, none of use. */
+	if (q->vq && READ_ONCE(q->vblk->phase) != VBLK_STOPPED && !q->gov.on) {
 		vblk_take_used(q, VBLK_REAP_OTHER, &done);
 		gov_on(q, VBLK_CB_HOLD, VBLK_REAP_OTHER, &done);
 	}

@@ -236,8 +236,8 @@ static bool vblk_stop(struct vblk *vblk, unsigned long patience, bool force)
  * vblk_freeze() - the machine is going to be suspended (->freeze)
  * @vdev: the device
  *
- * Return: 0, or -EBUSY where the device does not answer; it is left alone then, and
- * the machine stays awake.
+ * Return: 0, or -EBUSY where the device does not answer, or was not resumed the last
+ * time and requests wait for that; it is left alone then, and the machine stays awake.
  */
 int vblk_freeze(struct virtio_device *vdev)
 {
@@ -245,7 +245,7 @@ int vblk_freeze(struct virtio_device *vdev)
 
 	if (vblk_stop(vblk, VBLK_SUSPEND_PATIENCE, false))
 		return 0;
-	dev_err(&vdev->dev, "[%s] cannot be suspended: the device has not answered for %u s\n",
+	dev_err(&vdev->dev, "[%s] cannot be suspended: it has requests that have not ended in %u s\n",
 		vblk->disk->disk_name, VBLK_SUSPEND_PATIENCE / HZ);
 	return -EBUSY;
 }
