@@ -57,7 +57,7 @@ silent()
 		tries=$((tries + 1))
 		if [ $tries -gt 5 ] || [ $((SECONDS - start)) -ge 120 ]; then
 			# What that excuses, and not a driver that pauses by itself
-			oracle $requests 16
+			[ "$(grown polled)" -lt $requests ] || oracle $requests 16
 			skip "the host is too busy to poll without a pause"
 		fi
 	done

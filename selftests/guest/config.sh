@@ -85,13 +85,17 @@ capacity_storm()
 	mark "$vdx"
 	fio --name=storm --output=/tmp/fio --ioengine=io_uring "--filename=/dev/$vdx" \
 		--rw=randread --direct=1 --bs=4k --iodepth=8 --size=16M --time_based \
-		--runtime=60 --continue_on_error=io --thread &
+		--runtime=$((200 * slower)) --continue_on_error=io --thread &
 	load=$!
 	wait_for 20 grown_beyond plain 50
 	before=$(grown plain)
-	for ((i = 0; i < 200 || $(grown plain) <= before + 200; i++)); do
+	for ((i = 0; i < 200; i++)); do
 		change liar capacity=$((i % 2 ? 32768 : 8)) notify
-		! state $load Z || fail "the load ended: $(cat /tmp/fio)"
+	done
+	until grown_beyond plain $((before + 200)); do
+		change liar capacity=8 notify
+		change liar capacity=32768 notify
+		kill -0 $load 2>/dev/null || fail "the load ended: $(cat /tmp/fio)"
 	done
 	kill -TERM $load
 	wait $load || true
