@@ -91,11 +91,11 @@ mem()
 	echo mem >/sys/power/state
 }
 
-# brake BYTES: so many a second from vde; 0: as many as it can
+# brake N: so many requests a second to vde; 0: as many as it can
 brake()
 {
 	qmp qom-set "{\"path\": \"/objects/brake\", \"property\": \"limits\",
-		\"value\": {\"bps-total\": $1}}"
+		\"value\": {\"iops-total\": $1}}"
 }
 
 # A CPU that goes offline waits for the requests that came from it, whoever has them.
@@ -105,10 +105,10 @@ not_while_silent()
 	mark vde
 	brake 1
 	# Who waits for asynchronous I/O can be frozen.
-	plain --filename=/dev/vde --rw=randread --bs=4k --iodepth=8 --number_ios=8 \
+	plain --filename=/dev/vde --rw=randread --bs=4k --iodepth=60 --number_ios=60 \
 		--cpus_allowed=1 &
 	pid=$!
-	wait_for 20 grown_beyond plain 7
+	wait_for 20 grown_beyond plain 59
 	echo processors >/sys/power/pm_test
 	SECONDS=0
 	refused mem
