@@ -133,7 +133,7 @@ static int vblk_read_zone(struct vblk *vblk, sector_t start,
 	if (!wrong)
 		return 0;
 	pr_err_ratelimited("virtio_blk: [%s] the report on the zone at sector %llu cannot be true: %s\n",
-			    vblk->disk->disk_name, (u64)start, wrong);
+			   vblk->disk->disk_name, (u64)start, wrong);
 	return -EIO;
 }
 
@@ -190,7 +190,7 @@ int vblk_report_zones(struct gendisk *disk, sector_t sector, unsigned int nr_zon
 		n = min_t(u64, n, le64_to_cpu((__force __le64)report->nr_zones));
 		if (!n) {
 			pr_err_ratelimited("virtio_blk: [%s] the device reports no zone from sector %llu on\n",
-					    disk->disk_name, (u64)sector);
+					   disk->disk_name, (u64)sector);
 			err = -EIO;
 			break;
 		}
