@@ -196,8 +196,10 @@ static const char *truncated(void)
 /* What the device did not offer is counted, and a read-only one is not written. */
 static const char *not_negotiated(void)
 {
-	front_open(&f, "ram:1M");
+	front_new(&f, "ram:1M");
 	config_features(&f.dev, "-flush,-discard,ro");
+	vu_connect(&f.dev, front_pair(&f));
+	pthread_create(&f.thread, NULL, front_device, &f);
 	front_start(&f);
 	check(request(&f, VIRTIO_BLK_T_FLUSH, 0, (struct piece) { }, NULL) == S_OK);
 	check(rule_count(&f, RULE_F1) == 1);
