@@ -140,13 +140,6 @@ bus_resets()
 	is "$(said 'BUS RESET operation started')" -ge $((before + 3)) "bus resets"
 }
 
-# brake N: requests a second that target 1 gets, 0: any number
-brake()
-{
-	qmp qom-set "{\"path\": \"/objects/brake\", \"property\": \"limits\",
-		\"value\": {\"iops-total\": $1, \"iops-total-max\": $1}}" >/dev/null
-}
-
 # aborts [complete]: how often the driver tried to, or could
 aborts()
 {
@@ -186,12 +179,12 @@ timeouts()
 	echo 4 >"$timeout"
 	[ "$rw" = read ] || later=--do_verify=0
 	# Before the first of them: a fast disk would have them all done meanwhile.
-	brake 3
+	throttle 3
 	# shellcheck disable=SC2086	# one or none
 	patterns "rand$rw" --loops=4 --continue_on_error=io $later &
 	job=$!
 	wait_for 60 aborted "$before"
-	brake 0
+	throttle 0
 	wait $job
 	echo 30 >"$timeout"
 	patterns read
@@ -212,13 +205,13 @@ queues_writes()
 outstanding()
 {
 	local start time mean
-	brake 64
+	throttle 64
 	start=$(date +%s%N)
 	time=$(statistic wr_total_time_ns scsi1)
 	patterns write --size=16M --do_verify=0
 	time=$(($(statistic wr_total_time_ns scsi1) - time))
 	mean=$((10 * time / ($(date +%s%N) - start)))
-	brake 0
+	throttle 0
 	echo "$((mean / 10)).$((mean % 10)) writes were outstanding on average"
 	is $mean -ge 30 "ten times that"
 }

@@ -91,19 +91,12 @@ mem()
 	echo mem >/sys/power/state
 }
 
-# brake N: so many requests a second to vde; 0: as many as it can
-brake()
-{
-	qmp qom-set "{\"path\": \"/objects/brake\", \"property\": \"limits\",
-		\"value\": {\"iops-total\": $1}}"
-}
-
 # A CPU that goes offline waits for the requests that came from it, whoever has them.
 not_while_silent()
 {
 	local pid
 	mark vde
-	brake 1
+	throttle 1
 	# Who waits for asynchronous I/O can be frozen.
 	plain --filename=/dev/vde --rw=randread --bs=4k --iodepth=60 --number_ios=60 \
 		--cpus_allowed=1 &
@@ -116,7 +109,7 @@ not_while_silent()
 	is $SECONDS -le $((20 * slower)) "seconds until it was refused"
 	dmesg | grep '\[vde\] cannot be suspended' || fail "not said in the log"
 	works vda
-	brake 0
+	throttle 0
 	wait $pid || fail "the reads failed"
 	all_accounted vde
 	slept as_far_as processors

@@ -256,6 +256,14 @@ plain_models()
 	done
 }
 
+# A legacy device's zones are left alone: 5.2.6 has their byte order as the guest's.
+legacy()
+{
+	add_zoned old features=$(($(features ZONED DISCARD) & ~(1 << bits[VERSION_1])))
+	same "$(limit "$vdx" zoned)" none
+	remove old
+}
+
 # size_is SECTORS
 size_is()
 {
@@ -319,6 +327,7 @@ done
 check "a report of no zone" bad_report report-empty "the device reports no zone from sector 0 on"
 check "a change of size" resize
 check "models without zones of ours" plain_models
+check "zones of a legacy device" legacy
 check "a model that is unknown" bad_config "no disk: the zone model is unknown" model=3
 for size in 0 3000 4; do
 	check "zone_sectors $size" bad_config "no disk: zone_sectors is no power of two" zone_sectors=$size

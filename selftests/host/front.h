@@ -171,12 +171,17 @@ static inline void front_new(struct front *f, const char *backend)
 	f->region = -1;
 }
 
-/* A device with this backend, and a connection over which nothing was said. */
+/* A connection to it over which nothing was said, and the device's main loop */
+static inline void front_connect(struct front *f)
+{
+	vu_connect(&f->dev, front_pair(f));
+	pthread_create(&f->thread, NULL, front_device, f);
+}
+
 static inline void front_open(struct front *f, const char *backend)
 {
 	front_new(f, backend);
-	vu_connect(&f->dev, front_pair(f));
-	pthread_create(&f->thread, NULL, front_device, f);
+	front_connect(f);
 }
 
 /* Everything that a front end says until the first queue runs, from base on. */

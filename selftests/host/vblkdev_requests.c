@@ -198,8 +198,7 @@ static const char *not_negotiated(void)
 {
 	front_new(&f, "ram:1M");
 	config_features(&f.dev, "-flush,-discard,ro");
-	vu_connect(&f.dev, front_pair(&f));
-	pthread_create(&f.thread, NULL, front_device, &f);
+	front_connect(&f);
 	front_start(&f);
 	check(request(&f, VIRTIO_BLK_T_FLUSH, 0, (struct piece) { }, NULL) == S_OK);
 	check(rule_count(&f, RULE_F1) == 1);

@@ -140,10 +140,10 @@ suspend()
 # The disk stands still, and goes on.
 brake()
 {
-	qmp qom-set '{"path": "/objects/brake", "property": "limits", "value": {"iops-total": 1}}' >/dev/null
+	throttle 1
 	a_while
 	a_while
-	qmp qom-set '{"path": "/objects/brake", "property": "limits", "value": {"iops-total": 0}}' >/dev/null
+	throttle 0
 }
 
 resize()

@@ -188,9 +188,6 @@ void vblk_gov_poll(struct vblk_queue *q, bool may_sleep, struct vblk_done *done)
 {
 	struct vblk_gov *gov = &q->gov;
 
-	/* What the device used before it was reset may have been taken back since. */
-	if (unlikely(READ_ONCE(q->vblk->phase) == VBLK_STOPPED))
-		return;
 	gov->poller = true;
 	gov_end_stall(gov);
 	if (gov->on) {
@@ -287,8 +284,7 @@ void vblk_gov_hold(struct vblk_queue *q)
 
 	spin_lock_irqsave(&q->lock, flags);
 	q->gov.held = true;
-	/* Where a reset failed before, there is no ring; in one, none of use. */
-	if (q->vq && READ_ONCE(q->vblk->phase) != VBLK_STOPPED && !q->gov.on) {
+	if (vblk_has_ring(q) && !q->gov.on) {
 		vblk_take_used(q, VBLK_REAP_OTHER, &done);
 		gov_on(q, VBLK_CB_HOLD, VBLK_REAP_OTHER, &done);
 	}

@@ -199,7 +199,7 @@ int vblk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob)
 		spin_lock_irqsave(&q->lock, flags);
 	else if (!spin_trylock_irqsave(&q->lock, flags))
 		return 0;	/* somebody is at the ring already */
-	if (q->vq)
+	if (vblk_has_ring(q))
 		vblk_gov_poll(q, may_sleep, &done);
 	spin_unlock_irqrestore(&q->lock, flags);
 

@@ -298,8 +298,7 @@ static void vblk_offer_spin(struct vblk *vblk, struct vblk_req *last,
 /* Does the device want to be told? The lock is held; the telling is done without. */
 static bool vblk_prepare_kick(struct vblk_queue *q)
 {
-	/* Stopped, the ring may be gone before we tell. */
-	if (!q->vq || READ_ONCE(q->vblk->phase) == VBLK_STOPPED)
+	if (!vblk_has_ring(q))
 		return false;
 	if (virtqueue_kick_prepare(q->vq)) {
 		q->stats.kicks++;

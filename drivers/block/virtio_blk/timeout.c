@@ -114,7 +114,7 @@ enum blk_eh_timer_return vblk_timeout(struct request *rq)
 
 	spin_lock_irqsave(&q->lock, flags);
 	q->stats.timeouts++;
-	if (q->vq && READ_ONCE(vblk->phase) != VBLK_STOPPED)
+	if (vblk_has_ring(q))
 		lost = vblk_gov_timeout(q, &done);
 	first = lost && !q->stats.irqs_lost++;
 	spin_unlock_irqrestore(&q->lock, flags);

@@ -253,6 +253,16 @@ static inline struct vblk_queue *vblk_hctx_queue(struct blk_mq_hw_ctx *hctx)
 	return &vblk->queues[hctx->queue_num % vblk->num_vqs];
 }
 
+/*
+ * Is there a ring to look at, and to notify of? One that recovery has taken back has
+ * no request of ours, whatever the device still wrote there, and goes soon. The
+ * queue's lock is held.
+ */
+static inline bool vblk_has_ring(const struct vblk_queue *q)
+{
+	return q->vq && READ_ONCE(q->vblk->phase) != VBLK_STOPPED;
+}
+
 /**
  * struct vblk_plan - how many queues of which sort a disk gets
  */

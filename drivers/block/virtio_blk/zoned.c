@@ -19,7 +19,7 @@
  */
 void vblk_validate_zoned(struct virtio_device *vdev)
 {
-	/* A report is read when the device may be gone, and its byte order with it. */
+	/* Nothing below expects another byte order. */
 	if (!virtio_has_feature(vdev, VIRTIO_F_VERSION_1))
 		__virtio_clear_bit(vdev, VIRTIO_BLK_F_ZONED);
 	if (virtio_has_feature(vdev, VIRTIO_BLK_F_ZONED) &&
@@ -82,6 +82,15 @@ int vblk_check_zoned_disk(struct vblk *vblk)
 	return blk_revalidate_disk_zones(vblk->disk);
 }
 
+/*
+ * Zoned devices are no legacy ones (vblk_validate_zoned()), and a report may be read
+ * when the device, which knows of the byte order, is gone.
+ */
+static u64 vblk_zone_u64(__virtio64 v)
+{
+	return le64_to_cpu((__force __le64)v);
+}
+
 /* One zone as the block layer has it; an error where it cannot be true. */
 static int vblk_read_zone(struct vblk *vblk, sector_t start,
 			  const struct virtio_blk_zone_descriptor *desc,
@@ -91,10 +100,10 @@ static int vblk_read_zone(struct vblk *vblk, sector_t start,
 	const char *wrong = NULL;
 
 	*zone = (struct blk_zone) {
-		.start = le64_to_cpu((__force __le64)desc->z_start),
+		.start = vblk_zone_u64(desc->z_start),
 		.len = min_t(u64, size, get_capacity(vblk->disk) - start),
-		.capacity = le64_to_cpu((__force __le64)desc->z_cap),
-		.wp = le64_to_cpu((__force __le64)desc->z_wp),
+		.capacity = vblk_zone_u64(desc->z_cap),
+		.wp = vblk_zone_u64(desc->z_wp),
 		.type = desc->z_type,
 		.cond = desc->z_state,
 	};
@@ -187,7 +196,7 @@ int vblk_report_zones(struct gendisk *disk, sector_t sector, unsigned int nr_zon
 		err = vblk_ask(vblk, VIRTIO_BLK_T_ZONE_REPORT, sector, report, size);
 		if (err)
 			break;
-		n = min_t(u64, n, le64_to_cpu((__force __le64)report->nr_zones));
+		n = min_t(u64, n, vblk_zone_u64(report->nr_zones));
 		if (!n) {
 			pr_err_ratelimited("virtio_blk: [%s] the device reports no zone from sector %llu on\n",
 					   disk->disk_name, (u64)sector);
@@ -276,7 +285,7 @@ blk_status_t vblk_appended(struct request *rq)
 {
 	struct vblk_req *vbr = blk_mq_rq_to_pdu(rq);
 	struct vblk *vblk = rq->q->queuedata;
-	u64 sector = virtio64_to_cpu(vblk->vdev, vbr->tail.sector);
+	u64 sector = vblk_zone_u64(vbr->tail.sector);
 	u64 zone = blk_rq_pos(rq), end = zone + rq->q->limits.chunk_sectors;
 
 	if (sector < zone || sector >= end || blk_rq_sectors(rq) > end - sector) {
